@@ -1,0 +1,32 @@
+"""DECIDES. Values in, values out: what to say, look up, do or hand over, from a pack of content."""
+
+from flows.decide import decide, notice
+from flows.decision import (
+    Act,
+    Attachment,
+    Button,
+    ConversationState,
+    Decision,
+    Entity,
+    Handoff,
+    Lookup,
+    OpenRequest,
+    Parse,
+    Reading,
+    Say,
+    Turn,
+    Unavailable,
+    Verdict,
+    parse_from_json,
+    state_from_json,
+    to_json,
+)  # fmt: skip
+from flows.errors import ContentError, FlowError, PackInvalid, Problem
+from flows.load import load, load_shipped
+from flows.pack import Pack
+
+__all__ = [
+    "Act", "Attachment", "Button", "ContentError", "ConversationState", "Decision", "Entity", "FlowError", "Handoff", "Lookup",
+    "OpenRequest", "Pack", "PackInvalid", "Parse", "Problem", "Reading", "Say", "Turn", "Unavailable", "Verdict", "decide",
+    "load", "load_shipped", "notice", "parse_from_json", "state_from_json", "to_json",
+]  # fmt: skip

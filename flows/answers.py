@@ -1,0 +1,93 @@
+"""Reading an answer to a question out of a turn, and what the customer told without being asked."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flows.decision import Entity, Turn
+from flows.facts import occurs, read_words
+from flows.pack import Kind, Pack, Slot
+from flows.russian import plain
+
+AFFIRM, DENY = "affirm", "deny"
+"""Names of the inventory's two plain answers."""
+
+
+def answer(pack: Pack, turn: Turn, name: str) -> Any:
+    """Return the value that the turn gives to the slot that was asked for, or None when it is no answer to it."""
+    slot = pack.slots[name]
+    if (value := _from_press(pack, turn, name)) is not None:
+        return value
+    if slot.entity and turn.contact and "phone" in slot.entity:
+        return turn.contact
+    if slot.entity and (found := _entity(turn, slot)) is not None:
+        return found.value
+    text = _text(turn)
+    if slot.values and (value := _among(slot.values, text)) is not None:
+        return value
+    if slot.words and (value := read_words(slot.words, text)) is not None:
+        return value
+    if slot.pattern and (match := re.search(slot.pattern, plain(text))):
+        return match[1] if match.re.groups else match[0]
+    if slot.type is Kind.BOOL and (value := yes_or_no(pack, turn)) is not None:
+        return value
+    if slot.type is Kind.NUMBER and (match := re.search(r"\d+(?:[.,]\d+)?", text)):
+        return float(match[0].replace(",", "."))
+    return text.strip() if slot.free and re.search(r"\w", text) else None
+
+
+def yes_or_no(pack: Pack, turn: Turn) -> bool | None:
+    """Read a plain yes or no; None when it is neither."""
+    if turn.press in ("yes", "no"):
+        return turn.press == "yes"
+    text = _text(turn)
+    if occurs(pack.answers["unsure"], text):
+        return None
+    read = {reading.name for reading in turn.parse.intents} if turn.parse else set()
+    if read & {AFFIRM, DENY} and not {AFFIRM, DENY} <= read:
+        return AFFIRM in read
+    if occurs(pack.answers["no"], text):
+        return False
+    return True if occurs(pack.answers["yes"], text) else None
+
+
+def told(pack: Pack, turn: Turn, request: int | None = None) -> dict[str, Any]:
+    """Slots that the turn's entities fill unasked; with `request`, only entities of that request or of none."""
+    found: dict[str, Any] = {}
+    for entity in turn.parse.entities if turn.parse else ():
+        if request is not None and entity.of not in (None, request):
+            continue
+        for name, slot in pack.slots.items():
+            if slot.anywhere and slot.entity and entity.entity in slot.entity and name not in found:
+                found[name] = entity.value
+    return found
+
+
+def only_an_answer(turn: Turn, value: Any) -> bool:
+    """Tell whether a message says hardly more than the answer itself (so that it asks nothing new)."""
+    text = _text(turn)
+    for entity in turn.parse.entities if turn.parse else ():
+        text = text.replace(entity.text, " ")
+    words = re.findall(r"\w+", text)
+    return "?" not in text and len(words) <= (3 if not isinstance(value, str) or value != _text(turn).strip() else 200)
+
+
+def _text(turn: Turn) -> str:
+    return turn.parse.mended if turn.parse and turn.parse.mended else turn.text
+
+
+def _from_press(pack: Pack, turn: Turn, name: str) -> Any:
+    if turn.press is None or not turn.press.startswith(f"slot:{name}="):
+        return None
+    raw = turn.press.split("=", 1)[1]
+    return {"true": True, "false": False}.get(raw, raw) if pack.slots[name].type is Kind.BOOL else raw
+
+
+def _entity(turn: Turn, slot: Slot) -> Entity | None:
+    entities = turn.parse.entities if turn.parse else ()
+    return next((entity for kind in slot.entity or () for entity in entities if entity.entity == kind), None)
+
+
+def _among(values: dict[str, tuple[str, ...]], text: str) -> str | None:
+    return next((value for value, patterns in values.items() if occurs(patterns, text)), None)

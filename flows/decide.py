@@ -1,0 +1,412 @@
+"""decide(pack, turn): which requests the customer has, what is said to each, and who takes over.
+
+The core asks, it does not fetch: a decision that holds lookups or acts is a question to the caller, who answers it with
+`turn.with_facts(…)` and decides again. Everything that can go wrong in a talk (not understood, two readings, a system that
+does not answer, an answer that is none) leads to a flow of the pack, named in its `repair`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from flows.answers import answer, only_an_answer, told, yes_or_no
+from flows.decision import (
+    Asking,
+    Button,
+    Decision,
+    OpenRequest,
+    Say,
+    Topic,
+    Turn,
+    Verdict,
+)  # fmt: skip
+from flows.errors import ContentError
+from flows.facts import Needed, SystemDown, View
+from flows.pack import Pack, Scope
+from flows.phrases import phrase, render
+from flows.steps import ActNeeded, Part, Run, Signal, Wanted
+from flows.summary import hand_over
+
+KEPT_TOPICS = 6
+KEPT_WORDS = 30
+
+
+def decide(pack: Pack, turn: Turn) -> Decision:
+    """Decide what to do about a turn. Pure: the same pack, turn and facts give the same decision.
+
+    Raises ContentError when the pack contradicts itself; `check` finds such places beforehand.
+    """
+    try:
+        return _Decider(pack, turn).decide()
+    except Needed as needed:
+        return Decision(lookups=(needed.lookup,), state=turn.state)
+    except ActNeeded as needed:
+        return Decision(acts=(needed.act,), state=turn.state)
+
+
+def notice(pack: Pack, name: str, request: OpenRequest, turn: Turn) -> Say:
+    """Render a phrase of the request's states (queued, assigned, solved …) for a request that is stored."""
+    view = View(pack, replace(turn, request=request), turn.state)
+    text, _ = render(pack, name, view, turn.seed)
+    spoken = phrase(pack, name)
+    buttons = tuple(
+        Button(spec.title, spec.value)
+        for spec in (pack.buttons[one] if isinstance(one, str) else one for one in spoken.buttons)
+    )
+    return Say(text=text, buttons=buttons, rules=spoken.rule, phrases=(name,))
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What the customer wants in this turn, after the message was set against what the bot had asked."""
+
+    topics: list[Topic]
+    # new requests, in order
+    dialogue: list[str]
+    # small talk and repair: flows to run
+    digression: bool = False
+    answered: bool = False
+    missed: bool = False
+
+
+class _Decider:
+    def __init__(self, pack: Pack, turn: Turn) -> None:
+        self.pack, self.turn = pack, turn
+        state = turn.state
+        words = tuple([*state.words, turn.text.strip()] if turn.text.strip() else state.words)[-KEPT_WORDS:]
+        self.state = replace(state, words=words, attachments=(*state.attachments, *turn.attachments)[-20:])
+        if turn.contact and "contact" in pack.slots:
+            self.state = self.state.with_slot("contact", turn.contact)
+
+    # ------------------------------------------------------------------------------------------------- the whole turn
+    def decide(self) -> Decision:
+        heard = self.hear()
+        self.state = replace(
+            self.state,
+            misses=self.state.misses + 1
+            if heard.missed
+            else 0
+            if heard.topics or heard.answered
+            else self.state.misses,
+        )
+        open_topics = list(self.state.open)
+        asked = self.state.asking
+        first = asked.topic if asked else None
+        order = [*range(len(open_topics))]
+        if heard.topics and not heard.answered:
+            order = []
+        topics = [*open_topics, *heard.topics]
+        new = [*range(len(open_topics), len(topics))]
+        waiting = [number for number in range(len(open_topics)) if number not in order]
+        order = sorted(order, key=lambda number: number != first) + new + waiting
+        names = tuple(dict.fromkeys([*(topics[number].intent for number in new), *heard.dialogue]))
+        run = Run(self.pack, self.turn, self.state, names, answered=heard.digression or heard.answered)
+        run.state = replace(run.state, open=())
+        parts: list[Part] = []
+        for flow in heard.dialogue:
+            talk = self.pack.flows[flow].intents[0] if self.pack.flows[flow].intents else flow
+            _, _, part = self.serve(run, flow, Topic(intent=talk, words=self.turn.text))
+            parts.append(part)
+        still_open: list[Topic] = []
+        done: list[Topic] = []
+        if "forget" in run.specials:
+            order = [number for number in order if number in new]
+        for number in order:
+            topic, signal, part = self.serve(
+                run, self.flow(topics[number].intent), topics[number], len(still_open), asked=number == first
+            )
+            parts.append(part)
+            if "forget" in run.specials and still_open:
+                done += still_open
+                still_open.clear()
+                run.asking = None
+            if signal is Signal.WAIT:
+                still_open.append(topic)
+            else:
+                done.append(topic)
+        return self.finish(run, heard, parts, tuple(still_open), tuple(done))
+
+    def serve(
+        self, run: Run, flow: str, topic: Topic, number: int = -1, *, asked: bool = False
+    ) -> tuple[Topic, Signal, Part]:
+        """Serve one request; a system that does not answer leads to the pack's flow for that."""
+        mark = (len(run.handoffs), len(run.cases), run.asking, run.state, set(run.said))
+        try:
+            return run.serve(flow, topic, number, asked=asked)
+        except SystemDown as down:
+            del run.handoffs[mark[0] :], run.cases[mark[1] :]
+            run.asking, run.state, run.said = mark[2], mark[3], mark[4]
+            run.turn = run.turn.with_down(down.system)
+            self.turn = run.turn
+            return run.serve(self.pack.manifest.repair.crm_down, topic, number, asked=asked)
+
+    # ------------------------------------------------------------------------------------------------ hearing
+    def hear(self) -> _Heard:
+        """Set the turn against what was asked and offered: answers, new requests, repair."""
+        turn, repair = self.turn, self.pack.manifest.repair
+        if turn.stale_press:
+            return _Heard([], [repair.stale_press], digression=True)
+        asking = self.state.asking
+        if asking is not None:
+            value = answer(self.pack, turn, asking.slot)
+            if value is not None and not self.interrupts(value):
+                self.fill(asking, value)
+                return _Heard(self.besides(asking, value), [], answered=True)
+        if turn.press is not None:
+            return self.pressed(turn.press)
+        if turn.contact is not None and not turn.text:
+            return _Heard([], [] if self.state.open else [repair.contact], answered=bool(self.state.open))
+        if not turn.text.strip():
+            return _Heard([], [repair.attachment if turn.attachments else repair.empty], digression=True)
+        if turn.parse is None:
+            return _Heard([], [repair.nlu_down], digression=True)
+        return self.read()
+
+    def read(self) -> _Heard:
+        """Follow the NLU's reading of a message that answers no question."""
+        turn, repair = self.turn, self.pack.manifest.repair
+        assert turn.parse is not None
+        slots = told(self.pack, turn)
+        if self.state.offered and (yes := yes_or_no(self.pack, turn)) is not None and self.only_plain_answer():
+            offered = self.state.offered
+            self.state = replace(self.state, offered=None)
+            if yes:
+                return self.pressed(offered)
+        if turn.parse.verdict is Verdict.SURE and turn.parse.intents:
+            requests, talk = self.requests(), self.talk()
+            if requests or talk:
+                asked = self.state.asking is not None and not requests and not talk
+                return _Heard(requests, [] if requests else talk, digression=not asked)
+        if slots and (again := self.corrected(slots)):
+            return _Heard(again, [], digression=True)
+        if self.state.asking is not None:
+            return _Heard([], [])  # no answer to the question: it is asked once more, then a person
+        if turn.parse.verdict is Verdict.AMBIGUOUS:
+            self.keep(slots)
+            return _Heard([], [repair.ambiguous], digression=True)
+        return _Heard([], [repair.not_understood], missed=True)
+
+    def requests(self) -> list[Topic]:
+        """The turn's requests as topics, each with its own words and the slots its entities fill."""
+        parse = self.turn.parse
+        assert parse is not None
+        texts = [self.words_of(reading.start, reading.end, len(parse.intents)) for reading in parse.intents]
+        found: list[Topic] = []
+        for number, reading in enumerate(parse.intents):
+            flow = self.pack.flow_for(reading.name)
+            if flow is None or self.pack.flows[flow].dialogue:
+                continue
+            slots = told(self.pack, self.turn, number if len(parse.intents) > 1 else None)
+            found.append(self.topic(reading.name, texts[number], slots))
+        self.keep(told(self.pack, self.turn))
+        return found
+
+    def topic(self, intent: str, words: str, slots: dict[str, object]) -> Topic:
+        """A request: a new one, or the open one of the same intent with the new words and values."""
+        same = next((topic for topic in self.state.open if topic.intent == intent), None)
+        if same is None:
+            return Topic(intent=intent, words=words, slots=slots)
+        number = self.state.open.index(same)
+        asking = self.state.asking
+        rest = tuple(topic for topic in self.state.open if topic is not same)
+        if asking is not None and asking.topic == number:
+            asking = replace(asking, topic=len(rest))
+        self.state = replace(self.state, open=rest, asking=asking)
+        changed = any(same.slots.get(name, value) != value for name, value in slots.items())
+        merged = {**same.slots, **slots}
+        return replace(same, words=f"{same.words}\n{words}", slots=merged, said=() if changed else same.said)
+
+    def talk(self) -> list[str]:
+        """Flows for the small talk of a turn, once each."""
+        parse = self.turn.parse
+        assert parse is not None
+        flows = (self.pack.flow_for(reading.name) for reading in parse.intents)
+        return list(dict.fromkeys(flow for flow in flows if flow and self.pack.flows[flow].dialogue))
+
+    def pressed(self, press: str) -> _Heard:
+        """Do what a button means."""
+        kind, _, value = press.partition(":")
+        if kind == "intent" and (flow := self.pack.flow_for(value)):
+            if self.pack.flows[flow].dialogue:
+                return _Heard([], [flow], digression=True)
+            words = self.state.words[-1] if self.state.words else ""
+            return _Heard([self.topic(value, words, {})], [], digression=True)
+        if kind == "flow" and value in self.pack.flows:
+            return _Heard([], [value], digression=True)
+        if press in ("yes", "no") and (flow := self.pack.flow_for("affirm" if press == "yes" else "deny")):
+            return _Heard([], [flow], digression=True)
+        if kind == "slot" and (again := self.corrected(self.slot_press(value))):
+            return _Heard(again, [], digression=True)
+        return _Heard([], [self.pack.manifest.repair.stale_press], digression=True)
+
+    def slot_press(self, press: str) -> dict[str, object]:
+        name, _, value = press.partition("=")
+        return {name: value} if name in self.pack.slots and self.pack.slots[name].anywhere else {}
+
+    def corrected(self, slots: dict[str, object]) -> list[Topic]:
+        """The last request once more with a value put right ("нет, 48214", "а по второму 39112?")."""
+        last = next((topic for topic in reversed([*self.state.done, *self.state.open]) if topic.intent), None)
+        if not slots or last is None:
+            return []
+        flow = self.pack.flow_for(last.intent)
+        if flow is None or self.pack.flows[flow].dialogue:
+            return []
+        self.keep(slots)
+        self.state = replace(self.state, open=tuple(topic for topic in self.state.open if topic is not last))
+        if self.state.asking is not None and len(self.state.open) <= self.state.asking.topic:
+            self.state = replace(self.state, asking=None)
+        return [Topic(intent=last.intent, words=f"{last.words}\n{self.turn.text}", slots={**last.slots, **slots})]
+
+    def fill(self, asking: Asking, value: object) -> None:
+        """Put the answer into its slot: the conversation's, or the request's that asked."""
+        self.keep(told(self.pack, self.turn))
+        if self.pack.slots[asking.slot].scope is Scope.CONVERSATION:
+            open_topics = tuple(
+                replace(topic, slots={name: kept for name, kept in topic.slots.items() if name != asking.slot})
+                for topic in self.state.open
+            )
+            self.state = replace(self.state.with_slot(asking.slot, value), open=open_topics)
+        if asking.topic < len(self.state.open) and self.pack.slots[asking.slot].scope is Scope.TOPIC:
+            topics = list(self.state.open)
+            topic = topics[asking.topic]
+            words = f"{topic.words}\n{self.turn.text}" if self.turn.text else topic.words
+            topics[asking.topic] = replace(topic, slots={**topic.slots, asking.slot: value}, words=words)
+            self.state = replace(self.state, open=tuple(topics))
+
+    def interrupts(self, value: object) -> bool:
+        """Tell whether a message that could be an answer is rather a request of its own (a person, another matter)."""
+        parse, asking = self.turn.parse, self.state.asking
+        if parse is None or asking is None or self.turn.press is not None or parse.verdict is not Verdict.SURE:
+            return False
+        slot = self.pack.slots[asking.slot]
+        if not slot.free:
+            return False
+        asked = self.state.open[asking.topic].intent if asking.topic < len(self.state.open) else ""
+        return any(self.is_other(reading.name, asked) and reading.confidence >= 0.6 for reading in parse.intents)
+
+    def besides(self, asking: Asking, value: object) -> list[Topic]:
+        """Requests that a message makes besides answering the question."""
+        parse = self.turn.parse
+        if parse is None or parse.verdict is not Verdict.SURE or only_an_answer(self.turn, value):
+            return []
+        asked = self.state.open[asking.topic].intent if asking.topic < len(self.state.open) else ""
+        wanted = [reading for reading in parse.intents if self.is_other(reading.name, asked)]
+        return (
+            [topic for topic in self.requests() if topic.intent in {reading.name for reading in wanted}]
+            if wanted
+            else []
+        )
+
+    def is_other(self, intent: str, asked: str) -> bool:
+        """Tell whether an intent is a request of another kind than the one that is being served."""
+        flow = self.pack.flow_for(intent)
+        if flow is None or self.pack.flows[flow].dialogue or intent == asked:
+            return False
+        group = self.pack.intents[asked].group if asked in self.pack.intents else ""
+        return self.pack.intents[intent].group != group or group == "service"
+
+    def only_plain_answer(self) -> bool:
+        parse = self.turn.parse
+        return parse is None or all(
+            (flow := self.pack.flow_for(reading.name)) is None or self.pack.flows[flow].dialogue
+            for reading in parse.intents
+        )
+
+    def keep(self, slots: dict[str, object]) -> None:
+        """Remember for the conversation what was told unasked."""
+        for name, value in slots.items():
+            if self.pack.slots[name].scope is Scope.CONVERSATION:
+                self.state = self.state.with_slot(name, value)
+
+    def words_of(self, start: int | None, end: int | None, requests: int) -> str:
+        parse = self.turn.parse
+        assert parse is not None
+        text = parse.mended or self.turn.text
+        if requests < 2 or start is None or end is None:
+            return text
+        return (self.turn.text[start:end] or text).strip()
+
+    def flow(self, intent: str) -> str:
+        flow = self.pack.flow_for(intent)
+        if flow is None:
+            raise ContentError(f"no flow serves the intent {intent!r}")
+        return flow
+
+    # ------------------------------------------------------------------------------------------------ finishing
+    def finish(
+        self, run: Run, heard: _Heard, parts: list[Part], still_open: tuple[Topic, ...], done: tuple[Topic, ...]
+    ) -> Decision:
+        turn = self.turn
+        state = replace(
+            run.state,
+            open=still_open,
+            done=(*run.state.done, *done)[-KEPT_TOPICS:],
+            asking=run.asking if run.asking is not None and run.asking.topic < len(still_open) else None,
+            offered=run.offered,
+            turns=run.state.turns + 1,
+        )
+        handoff, append = None, None
+        topics = (*still_open, *done)
+        if run.handoffs and turn.request is not None:
+            append = "; ".join(dict.fromkeys(wanted.why for wanted in run.handoffs))
+            _, _, part = run.serve(self.pack.manifest.repair.waiting, Topic(intent="", words=turn.text))
+            parts.append(part)
+            state = replace(state, used=run.state.used)
+        elif run.handoffs:
+            handoff = hand_over(self.pack, turn, state, self.chosen(run.handoffs), run.handoffs, topics)
+        cases = tuple(hand_over(self.pack, turn, state, wanted, [wanted], topics) for wanted in run.cases)
+        messages = _messages(parts)
+        if messages and not handoff and (texts := tuple(message.text for message in messages)) == state.last_texts:
+            _, _, part = run.serve(self.pack.manifest.repair.same_again, Topic(intent="", words=turn.text))
+            messages = _messages([part, *parts])
+            state = replace(state, used=run.state.used, counters=run.state.counters)
+            if run.handoffs:
+                handoff = hand_over(self.pack, turn, state, self.chosen(run.handoffs), run.handoffs, topics)
+        else:
+            texts = tuple(message.text for message in messages)
+        state = replace(state, last_texts=texts or state.last_texts)
+        if handoff is not None:
+            state = replace(state, answered=(), promised=(), attachments=(), words=(), misses=0)
+        rules = tuple(dict.fromkeys(rule for part in parts for rule in part.rules))
+        return Decision(
+            messages=messages, handoff=handoff, cases=cases, append=append, state=state,
+            cancel_request="cancel_request" in run.specials,
+            understood=tuple(dict.fromkeys([topic.intent for topic in heard.topics] + heard.dialogue)), rules=rules,
+            unsure=heard.missed or (turn.parse is not None and turn.parse.verdict is not Verdict.SURE),
+        )  # fmt: skip
+
+    def chosen(self, wanted: Sequence[Wanted]) -> Wanted:
+        """Of several handoffs, the one to the queue that stands first in the pack's order; the others are noted in it."""
+        order = {queue: place for place, queue in enumerate(self.pack.manifest.queue_priority)}
+        return min(wanted, key=lambda one: order.get(one.queue, len(order)))
+
+
+def _messages(parts: Iterable[Part]) -> tuple[Say, ...]:
+    """Make messages: one a request, what is to be copied apart, the question last."""
+    made: list[Say] = []
+    question: Say | None = None
+    kept = [part for part in parts if part.paragraphs or part.apart or part.question]
+    for part in kept:
+        rules, phrases, buttons = tuple(part.rules), tuple(part.phrases), tuple(part.buttons)
+        asks_here = part.question is not None and part is kept[-1] and not part.apart
+        text = "\n\n".join([*part.paragraphs, *([part.question] if asks_here and part.question else [])])
+        if text:
+            last = not part.apart and (asks_here or part.question is None)
+            made.append(
+                Say(
+                    text=text,
+                    rules=rules,
+                    phrases=phrases,
+                    buttons=buttons if last else (),
+                    ask_contact=part.ask_contact and last,
+                )
+            )
+        for number, copy in enumerate(part.apart, start=1):
+            last = number == len(part.apart) and part.question is None
+            made.append(Say(text=copy, rules=rules, phrases=phrases, buttons=buttons if last else ()))
+        if part.question is not None and not asks_here:
+            question = Say(
+                text=part.question, rules=rules, phrases=phrases, buttons=buttons, ask_contact=part.ask_contact
+            )
+    return tuple([*made, question] if question else made)

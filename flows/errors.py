@@ -1,0 +1,39 @@
+"""What can go wrong with content."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class FlowError(Exception):
+    """Something in a pack went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or type(self).__doc__)
+
+
+class ContentError(FlowError):
+    """The pack's content contradicts itself; `firstline check` tells where."""
+
+
+class EndlessFlow(ContentError):
+    """A flow took too many steps in one turn: two flows probably call each other."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing that is wrong in a pack, with its place (file:line)."""
+
+    where: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.text}"
+
+
+class PackInvalid(FlowError):
+    """The pack cannot be used; all its problems are in `problems`."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems

@@ -1,0 +1,270 @@
+"""What is known in a turn, by name: slots, facts from the shop's systems, facts derived from them, the turn itself.
+
+A `View` answers `get(name)` for one topic. It computes when asked and remembers; a value that needs an outside system that
+was not asked yet raises `Needed`, which `decide` turns into a decision with lookups. Names that need no declaration:
+
+    topic, topics                          the request's intent; all intents of the turn
+    turn.first .channel .length .edited .attachment .pressed .asked .now .text
+    request.open .number .state .queue .place .wait .due .case     the open request with people
+    queue_open.<queue>                     whether it works now
+    misses, strays                         in a row
+    setting.<name>                         of pack.yml (a bare setting's name works in phrases)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flows.decision import ConversationState, Lookup, Topic, Turn, Unavailable
+from flows.hours import is_open
+from flows.match import matches
+from flows.pack import Fact, Pack, Source, When, Words
+from flows.russian import as_date, plain, same_name, same_place
+
+
+class Needed(Exception):
+    """A lookup whose answer is not among the turn's facts yet."""
+
+    def __init__(self, lookup: Lookup) -> None:
+        super().__init__(lookup)
+        self.lookup = lookup
+
+
+class SystemDown(Exception):
+    """A system that is needed does not answer."""
+
+    def __init__(self, system: str) -> None:
+        super().__init__(system)
+        self.system = system
+
+
+class View:
+    """Slots and facts as one topic of one turn sees them."""
+
+    def __init__(
+        self, pack: Pack, turn: Turn, state: ConversationState, topic: Topic | None = None, topics: Sequence[str] = ()
+    ) -> None:
+        self.pack, self.turn, self.state, self.topic, self.topics = pack, turn, state, topic, tuple(topics)
+        self.tz = ZoneInfo(str(pack.manifest.settings.get("timezone", "Europe/Moscow")))
+        self.today = turn.now.astimezone(self.tz).date()
+        self.used: dict[str, Any] = {}
+        # what was asked for and what it was: the facts behind a decision
+        self._computing: list[str] = []
+
+    def get(self, name: str) -> Any:
+        """Return the value of a slot, a fact or one of the turn's own names; None when it is not known.
+
+        Raises Needed when an outside system has to be asked first, SystemDown when it does not answer.
+        """
+        if name not in self.used:
+            if name in self._computing:
+                raise RecursionError(f"fact {name!r} is derived from itself: {' → '.join([*self._computing, name])}")
+            self._computing.append(name)
+            try:
+                self.used[name] = self._compute(name)
+            finally:
+                self._computing.pop()
+        return self.used[name]
+
+    def quiet(self, name: str) -> Any:
+        """Like `get`, but a system that does not answer leaves the value unknown."""
+        try:
+            return self.get(name)
+        except SystemDown:
+            return None
+
+    def words(self, within: str = "topic") -> str:
+        """The customer's words: of this turn, of the request, or of the whole conversation."""
+        if within == "all":
+            return " \n".join([*self.state.words, self.turn.text])
+        if within == "topic" and self.topic is not None:
+            return self.topic.words
+        return self.turn.text
+
+    # ------------------------------------------------------------------------------------------ where values come from
+    def _compute(self, name: str) -> Any:
+        if name in self.pack.slots:
+            return self._slot(name)
+        if name in self.pack.facts:
+            fact = self.pack.facts[name]
+            value = self._fact(fact)
+            return fact.default if value is None else value
+        if name in self.pack.sources:
+            return self._source(self.pack.sources[name])
+        if name in self.pack.manifest.settings:
+            return self.pack.manifest.settings[name]
+        return self._own(name)
+
+    def _slot(self, name: str) -> Any:
+        if self.topic is not None and name in self.topic.slots:
+            return self.topic.slots[name]
+        if name in self.state.slots:
+            return self.state.slots[name]
+        words = self.pack.slots[name].words
+        return read_words(words, self.words(words.within)) if words else None
+
+    def _own(self, name: str) -> Any:
+        turn, request = self.turn, self.turn.request
+        if name.startswith("setting."):
+            return self.pack.manifest.settings.get(name.removeprefix("setting."))
+        if name.startswith("queue_open."):
+            return is_open(self.pack, name.removeprefix("queue_open."), turn.now)
+        own: dict[str, Callable[[], Any]] = {
+            "topic": lambda: self.topic.intent if self.topic else None,
+            "topics": lambda: self.topics,
+            "misses": lambda: self.state.misses,
+            "strays": lambda: self.state.strays,
+            "down": lambda: sorted(turn.down),
+            "turn.first": lambda: self.state.turns == 0,
+            "turn.channel": lambda: turn.channel,
+            "turn.chat": lambda: turn.chat,
+            "turn.account": lambda: f"{turn.channel}:{turn.chat}",
+            "turn.length": lambda: len(turn.text),
+            "turn.text": lambda: turn.text,
+            "turn.edited": lambda: turn.edited,
+            "turn.pressed": lambda: turn.press is not None,
+            "turn.contact": lambda: turn.contact,
+            "turn.attachment": lambda: turn.attachments[0].kind if turn.attachments else None,
+            "turn.asked": lambda: self.state.asking.slot if self.state.asking else None,
+            "turn.now": lambda: turn.now,
+            "turn.hour": lambda: turn.now.astimezone(self.tz).hour,
+            "request.open": lambda: request is not None,
+            "request.number": lambda: request.number if request else None,
+            "request.state": lambda: request.state if request else None,
+            "request.queue": lambda: request.queue if request else None,
+            "request.place": lambda: request.place if request else None,
+            "request.wait": lambda: request.wait_minutes if request else None,
+            "request.due": lambda: request.due if request else None,
+            "request.case": lambda: request.is_case if request else None,
+        }
+        if name in own:
+            return own[name]()
+        if "." in name:
+            return self._path(name)
+        return None
+
+    def _source(self, source: Source) -> Any:
+        args = []
+        for argument, name in source.args.items():
+            value = self.get(name)
+            if value is None:
+                return None
+            args.append((argument, str(value)))
+        lookup = Lookup(source.lookup, tuple(args))
+        answer = self.turn.facts.get(lookup, self)
+        if source.of in self.turn.down or isinstance(answer, Unavailable):
+            if source.optional:
+                return None
+            raise SystemDown(source.of)
+        if answer is self:
+            raise Needed(lookup)
+        return answer
+
+    def _path(self, path: str) -> Any:
+        root, *rest = path.split(".")
+        value = self.get(root)
+        for key in rest:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        return value
+
+    def _fact(self, fact: Fact) -> Any:
+        if fact.path is not None:
+            return self._path(fact.path) if fact.path.split(".")[0] not in ("turn", "request") else self.get(fact.path)
+        if fact.cases is not None:
+            case = next((case for case in fact.cases if matches(case.when, self.get)), None)
+            return None if case is None else self.get(case.take) if case.take else case.value
+        if fact.when is not None:
+            return matches(fact.when, self.get)
+        if fact.known is not None:
+            return all(self.get(name) is not None for name in fact.known)
+        if fact.words is not None:
+            return read_words(fact.words, self.words(fact.words.within))
+        if fact.entry is not None:
+            key = self.get(fact.entry.key)
+            return self.pack.manifest.directories.get(fact.entry.table, {}).get(str(key), {}).get(fact.entry.field)
+        if fact.recent is not None:
+            since = self.turn.now - timedelta(hours=fact.recent.hours)
+            times = self.state.counters.get(fact.recent.counter, ())
+            return sum(datetime.fromisoformat(time) > since for time in times)
+        if fact.same_name is not None or fact.same_place is not None:
+            return self._same(fact)
+        return self._date_fact(fact) if fact.days_since or fact.plus_days or fact.month_of else self._list_fact(fact)
+
+    def _same(self, fact: Fact) -> bool | None:
+        pair = fact.same_name or fact.same_place
+        assert pair is not None
+        said, known = self.get(pair.said), self.get(pair.known)
+        if said is None or known is None:
+            return None
+        return (same_name if fact.same_name else same_place)(str(said), str(known))
+
+    def _date_fact(self, fact: Fact) -> Any:
+        if fact.plus_days is not None:
+            start, days = as_date(self.get(fact.plus_days[0]), self.tz), fact.plus_days[1]
+            number = days if isinstance(days, int) else self.get(days)
+            return None if start is None or number is None else (start + timedelta(days=int(number))).isoformat()
+        name = fact.days_since or fact.month_of
+        assert name is not None
+        date = as_date(self.get(name), self.tz)
+        if date is None:
+            return None
+        if fact.days_since:
+            return (self.today - date).days
+        return "current" if (date.year, date.month) == (self.today.year, self.today.month) else "previous"
+
+    def _list_fact(self, fact: Fact) -> Any:
+        query = fact.count or fact.leading or fact.pick or fact.every
+        assert query is not None
+        members = self.get(query.of)
+        if members is None:
+            return None
+        members = [member for member in members if self._fits(query.among, member)]
+        fits = [self._fits(query.where, member) for member in members]
+        if fact.count:
+            return sum(fits)
+        if fact.leading:
+            return next((number for number, fit in enumerate(fits) if not fit), len(fits))
+        if fact.every:
+            return bool(fits) and all(fits)
+        chosen = [member for member, fit in zip(members, fits, strict=True) if fit]
+        return chosen[0] if len(chosen) == 1 else None
+
+    def _fits(self, conditions: When, member: Any) -> bool:
+        def field(name: str) -> Any:
+            value = member
+            for key in name.split("."):
+                value = value.get(key) if isinstance(value, Mapping) else None
+            return value
+
+        return matches(self._filled(conditions), field)
+
+    def _filled(self, condition: Any) -> Any:
+        """Put values in place of `$name` in a condition."""
+        if isinstance(condition, str) and condition.startswith("$"):
+            return self.get(condition[1:])
+        if isinstance(condition, list | tuple):
+            return [self._filled(one) for one in condition]
+        if isinstance(condition, Mapping):
+            return {key: self._filled(one) for key, one in condition.items()}
+        return condition
+
+
+@lru_cache(maxsize=4096)
+def _pattern(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?<!\\w)(?:{plain(pattern)})" for pattern in patterns))
+
+
+def read_words(words: Words, text: str) -> Any:
+    """Return the value of the first entry one of whose patterns occurs in the text, or None."""
+    haystack = plain(text)
+    return next((value for value, patterns in words.patterns.items() if _pattern(patterns).search(haystack)), None)
+
+
+def occurs(patterns: tuple[str, ...], text: str) -> bool:
+    """Tell whether one of the patterns occurs in the text, at a word's beginning."""
+    return bool(_pattern(patterns).search(plain(text)))

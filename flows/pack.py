@@ -1,0 +1,522 @@
+"""A pack as values: what a shop's (or any other firm's) first line knows and does, read from YAML.
+
+The models refuse unknown keys, so a typo in content is an error with a place. Every part of a pack is frozen; nothing in
+here decides anything: `facts`, `match`, `tables`, `steps` and `phrases` give these shapes their meaning.
+"""
+
+from __future__ import annotations
+
+from datetime import time
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+When = dict[str, Any]
+"""Conditions over slots and facts, all of which must hold; `flows.match` is their language."""
+
+
+def _one_or_many(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_one_or_many)]
+"""One name or a list of them."""
+
+
+class Part(BaseModel):
+    """Base of all content: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# ---------------------------------------------------------------------------------------------- slots and facts
+class Kind(StrEnum):
+    """The type of a slot's or fact's value."""
+
+    TEXT = "text"
+    BOOL = "bool"
+    NUMBER = "number"
+    DATE = "date"
+    ENUM = "enum"
+    SET = "set"
+    LIST = "list"
+    OBJECT = "object"
+
+
+class Scope(StrEnum):
+    """How long a slot is kept: with the conversation, or with one request of the customer."""
+
+    CONVERSATION = "conversation"
+    TOPIC = "topic"
+
+
+class Words(Part):
+    """Read a value out of the customer's words: the first entry one of whose patterns occurs gives the value."""
+
+    patterns: dict[Any, Names]
+    # value -> regular expressions, matched without case and with ё as е at word beginnings
+    within: Literal["turn", "topic", "all"] = "topic"
+    # this turn's text, all words of the request, or all words of the conversation
+
+
+class Slot(Part):
+    """Something the customer tells. Filled by a `collect` step's answer, by an entity, by words or by a button."""
+
+    type: Kind = Kind.TEXT
+    scope: Scope = Scope.TOPIC
+    entity: Names | None = None
+    # entities that fill it
+    values: dict[str, Names] | None = None
+    # enum: value -> patterns in an answer to the question (titles of buttons included)
+    words: Words | None = None
+    # fills it unasked
+    anywhere: bool = False
+    # filled by its entity in any message, not only in an answer to the question for it
+    free: bool = False
+    # any text is an answer to the question for it
+    pattern: str | None = None
+    # a text that is an answer (regular expression; group 1 or the whole match is the value)
+    private: bool = False
+    # left out of the summary's `collected`
+
+
+class Source(Part):
+    """Where a fact object comes from: one of the shop's systems, asked with slots and facts as arguments."""
+
+    lookup: str
+    args: dict[str, str] = Field(alias="with", default_factory=dict)
+    # argument -> slot or fact; the source is unknown until each of them is known
+    of: Literal["crm", "tracking", "store"] = "crm"
+    optional: bool = False
+    # true: when its system does not answer, the values are unknown and the flow goes on
+
+
+class Case(Part):
+    """One line of a derived fact: the first whose conditions hold gives the value."""
+
+    when: When = Field(default_factory=dict)
+    value: Any = None
+    take: str | None = None
+    # a slot or fact whose value is taken instead
+
+
+class ListQuery(Part):
+    """A question to a list of objects. In `where`, a key is a member's field and a text `$name` is a slot or fact."""
+
+    of: str
+    among: When = Field(default_factory=dict)
+    # the members that count at all; the others are left out first
+    where: When = Field(default_factory=dict)
+
+
+class Text2(Part):
+    """Two texts to compare, forgivingly."""
+
+    said: str
+    known: str
+
+
+class Recent(Part):
+    """How often a counter was raised in the last hours."""
+
+    counter: str
+    hours: float
+
+
+class Entry(Part):
+    """A field of an entry of one of the pack's `directories`, chosen by a slot or fact."""
+
+    table: str
+    key: str
+    field: str
+
+
+class Fact(Part):
+    """Something known from a system or derived from other facts. Exactly one way to get it is given."""
+
+    type: Kind = Kind.TEXT
+    values: tuple[Any, ...] = ()
+    # enum: all the values it may have
+    default: Any = None
+    path: str | None = Field(alias="from", default=None)
+    # dotted path into a source, e.g. order.status; also turn.*, request.*, queue.*
+    cases: tuple[Case, ...] | None = None
+    when: When | None = None
+    # bool: true when the conditions hold, else false
+    days_since: str | None = None
+    # whole calendar days from a date to today
+    plus_days: tuple[str, int | str] | None = None
+    # a date and a number of days (or a setting's name)
+    month_of: str | None = None
+    # `current` or `previous`: the calendar month of a date against today's
+    count: ListQuery | None = None
+    leading: ListQuery | None = None
+    # how many members from the beginning of the list satisfy `where`
+    pick: ListQuery | None = None
+    # the only member that satisfies `where`; none or several: unknown
+    every: ListQuery | None = None
+    # bool: the list is not empty and all members satisfy `where`
+    same_name: Text2 | None = None
+    # bool: the name said is the name known: endings, misprints, order and a missing patronymic forgiven
+    same_place: Text2 | None = None
+    recent: Recent | None = None
+    words: Words | None = None
+    entry: Entry | None = None
+    known: Names | None = None
+    # bool: all of these are known
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Fact:
+        ways = [name for name in FACT_WAYS if getattr(self, name) is not None]
+        if len(ways) != 1:
+            raise ValueError(f"a fact needs exactly one of {', '.join(FACT_WAYS)}; this one has {ways or 'none'}")
+        return self
+
+
+FACT_WAYS = (
+    "path", "cases", "when", "days_since", "plus_days", "month_of", "count", "leading", "pick", "every",
+    "same_name", "same_place", "recent", "words", "entry", "known",
+)  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------- steps
+class Step(Part):
+    """One step of a flow or of a table's row. `when` and `rule` may stand on any of them."""
+
+    when: When | None = None
+    rule: Names = ()
+
+
+class Collect(Step):
+    """Ask for a slot unless it is known, and wait for the answer."""
+
+    collect: str
+    ask: str
+    # the phrase that asks
+    attempts: int = 2
+    # answers that do not fit before `otherwise`
+    otherwise: str | None = None
+    # flow that takes over then (default: the repair flow `no_answer`)
+
+
+class SayStep(Step):
+    """Say phrases, one paragraph each."""
+
+    say: Names
+    apart: bool = False
+    # as a message of its own (something to copy)
+
+
+class TableStep(Step):
+    """Decide by a table and do what the row that hits says."""
+
+    table: str
+
+
+class BranchArm(Part):
+    """Steps under a condition."""
+
+    when: When = Field(default_factory=dict)
+    steps: tuple[AnyStep, ...]
+
+
+class Branch(Step):
+    """Do the first arm whose conditions hold; the last arm has none."""
+
+    branch: tuple[BranchArm, ...]
+
+
+class Call(Step):
+    """Do another flow's steps here."""
+
+    call: str
+
+
+class SetStep(Step):
+    """Set slots: to a value, to another slot's or fact's (`$name`), or to nothing (null)."""
+
+    set: dict[str, Any]
+
+
+class Count(Step):
+    """Raise a counter; facts of kind `recent` read it."""
+
+    count: str
+
+
+class ActStep(Step):
+    """Ask the CRM for a change; its result (ok, and what it returns) becomes the slot `result`."""
+
+    act: str
+    args: dict[str, str] = Field(alias="with", default_factory=dict)
+    result: str | None = None
+
+
+class HandoffStep(Step):
+    """Hand the conversation to a human queue. Ends the request for the bot."""
+
+    handoff: str
+    # a queue, or $fact that names one
+    why: str
+    # why a person is needed: for the agent, Russian
+    next_step: str | None = None
+    # what the script prescribes to the agent
+    notice: str | None = None
+    # phrase told once stored; default: the pack's notices
+    urgency: str | None = None
+    # priority of the request; default: the pack's table
+    category: str | None = None
+    mark: Names = ()
+
+
+class CaseStep(Step):
+    """Create work for later: a task or an inquiry. The bot goes on talking."""
+
+    case: str
+    # a category of the pack
+    queue: str | None = None
+    # default: the category's
+    why: str
+    next_step: str | None = None
+    due_hours: float | None = None
+
+
+class Stop(Step):
+    """This request is answered; leave the rest of the flow out."""
+
+    stop: Literal[True]
+
+
+class Special(Step):
+    """Something the engine itself does: `cancel_request`, `close`, `forget` (open questions), `repeat` (the question)."""
+
+    do: Literal["cancel_request", "close", "forget", "repeat", "previous"]
+
+
+AnyStep = (
+    Collect | SayStep | TableStep | Branch | Call | SetStep | Count | ActStep | HandoffStep | CaseStep | Stop | Special
+)
+STEP_KEYS: dict[str, type[Step]] = {
+    "set": SetStep, "count": Count, "act": ActStep, "say": SayStep, "case": CaseStep, "handoff": HandoffStep,
+    "collect": Collect, "call": Call, "table": TableStep, "branch": Branch, "stop": Stop, "do": Special,
+}  # fmt: skip
+
+
+# ---------------------------------------------------------------------------------------------- tables and flows
+class Hit(StrEnum):
+    """Hit policy of a table: which of the matching rows apply."""
+
+    FIRST = "first"
+    PRIORITY = "priority"
+    # highest `priority`, then most conditions, then the first in the file
+    RANK = "rank"
+    # lowest `rank` decides; matching rows without rank apply in addition
+    COLLECT = "collect"
+    # all, in the order of the file
+    UNIQUE = "unique"
+    # exactly one may match
+
+
+class Row(Part):
+    """A row: conditions, and the steps to take. One-step rows write the step's keys beside `when`."""
+
+    rule: Names = ()
+    when: When = Field(default_factory=dict)
+    priority: int = 0
+    rank: int | None = None
+    steps: tuple[AnyStep, ...] = ()
+    note: str | None = None
+
+
+class Table(Part):
+    """A decision table."""
+
+    hit: Hit
+    rows: tuple[Row, ...]
+    open: bool = False
+    # true: no row need match, the flow goes on
+    over: When = Field(default_factory=dict)
+    # what is certain when the table is asked (for the check of gaps)
+    note: str | None = None
+
+
+class Flow(Part):
+    """What is done for an intent, or a piece of it that others call."""
+
+    intents: Names = ()
+    about: str = ""
+    # for people: what this flow is for
+    guarded: bool = True
+    # run the pack's `before` flow first
+    dialogue: bool = False
+    # small talk and repair: no request of its own, never kept open
+    steps: tuple[AnyStep, ...]
+
+
+# ---------------------------------------------------------------------------------------------- phrases and queues
+class ButtonSpec(Part):
+    """A button: its title, and what a press means (`intent:x`, `slot:name=value`, `flow:x`, `yes`, `no`)."""
+
+    title: str
+    value: str
+
+
+class Phrase(Part):
+    """What the customer reads: variants of one content. `[[ … ]]` is left out when a value inside is unknown."""
+
+    say: Names
+    rule: Names = ()
+    convey: tuple[str, ...] = ()
+    # placeholders each variant must hold
+    buttons: tuple[str | ButtonSpec, ...] = ()
+    # names of the pack's buttons, or a button; `$list` fields make one a member
+    gist: str | None = None
+    # for the agent's summary: what was told, in a few words
+    promise: str | None = None
+    # for the summary: what the customer was told to expect
+    promise_hours: float | None = None
+    ask_contact: bool = False
+    offer: str | None = None
+    # what a plain yes to this phrase means: a button's value
+    each: str | None = None
+    # list fact: one button for each member
+    each_title: str | None = None
+    each_value: str | None = None
+
+
+class Hours(Part):
+    """Working hours of a queue; `open` after `close` means over midnight; none: round the clock."""
+
+    tz: str = "Europe/Moscow"
+    open: time | None = None
+    close: time | None = None
+    days: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
+
+
+class Queue(Part):
+    """A human queue."""
+
+    title: str
+    takes: str = ""
+    reason: str | None = None
+    # reason of the escalation as the desk shows it
+    hours: str = "always"
+    out_of_hours: str | None = None
+    # category of the case that replaces a handoff while closed (default: the pack's)
+    handoff_to: str | None = None
+    # another queue while closed, instead of a case
+    target_minutes: int = 10
+
+
+class Category(Part):
+    """A kind of case: work for later with a due time."""
+
+    title: str
+    queue: str
+    due_hours: float = 24
+    priority: str = "normal"
+
+
+class Intent(Part):
+    """An intent of the inventory."""
+
+    what: str
+    neighbour: str | None = Field(alias="not", default=None)
+    title: str | None = None
+    # on the button of `which of these`
+    group: str = ""
+
+
+class Repair(Part):
+    """The flows for what goes wrong: all of them content like any other."""
+
+    not_understood: str
+    ambiguous: str
+    nlu_down: str
+    crm_down: str
+    no_answer: str
+    stale_press: str
+    attachment: str
+    empty: str
+    same_again: str
+    waiting: str
+    contact: str
+
+
+class Notices(Part):
+    """Phrases of the request's states, told by the system and not by the bot."""
+
+    queued: str
+    queued_case: str
+    assigned: str
+    transferred: str
+    declined: str
+    waiting_customer: str
+    solved: str
+    reopened: str
+    cancelled: str
+    closed: str
+    store_down: str
+
+
+class Manifest(Part):
+    """pack.yml: the pack's name and settings and what the engine needs to know by name."""
+
+    name: str
+    title: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+    before: str
+    # flow run ahead of each guarded flow
+    repair: Repair
+    notices: Notices
+    specialist: str
+    # the button that calls a person
+    queue_default: str
+    case_default: str
+    queue_priority: tuple[str, ...]
+    priority: str
+    # table that gives a request's priority (sets `priority`)
+    mood: str
+    # fact: calm, upset, angry, threat
+    summary: dict[str, str]
+    # words of the summary comment: key -> text with placeholders
+    order_fact: str | None = None
+    # fact with the snapshot objects for the summary (a list)
+    customer_fact: str | None = None
+    directories: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
+    never_say: tuple[str, ...] = ()
+    # regular expressions that no text to a customer may match
+
+
+class Pack(Part):
+    """The whole of it."""
+
+    manifest: Manifest
+    intents: dict[str, Intent]
+    slots: dict[str, Slot]
+    facts: dict[str, Fact]
+    sources: dict[str, Source]
+    queues: dict[str, Queue]
+    hours: dict[str, Hours]
+    categories: dict[str, Category]
+    buttons: dict[str, ButtonSpec]
+    answers: dict[Literal["yes", "no", "unsure"], Names]
+    # patterns of a plain yes, no and "I do not know"
+    flows: dict[str, Flow]
+    tables: dict[str, Table]
+    phrases: dict[str, Phrase]
+    version: str = ""
+    # content hash
+    places: dict[str, tuple[str, int]] = Field(default_factory=dict)
+    # "table:order_status.3" -> (file, line)
+
+    def flow_for(self, intent: str) -> str | None:
+        """Name of the flow that an intent starts."""
+        return next((name for name, flow in self.flows.items() if intent in flow.intents), None)
+
+
+BranchArm.model_rebuild()
+Branch.model_rebuild()
+Row.model_rebuild()
+Flow.model_rebuild()

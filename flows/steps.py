@@ -1,0 +1,323 @@
+"""Taking the steps of flows for one request of the customer.
+
+A request is served from the top of its flow each time: what is known already is not asked again, what was said already is
+not said again, and what changed changes the way. So a digression, a correction or a restart needs no bookkeeping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import Enum, auto
+from typing import Any
+
+from flows.decision import Act, Answered, Asking, Button, ConversationState, Topic, Turn
+from flows.errors import ContentError, EndlessFlow
+from flows.facts import View
+from flows.match import matches
+from flows.pack import (
+    ActStep,
+    AnyStep,
+    Branch,
+    ButtonSpec,
+    Call,
+    CaseStep,
+    Collect,
+    Count,
+    HandoffStep,
+    Pack,
+    Phrase,
+    SayStep,
+    Scope,
+    SetStep,
+    Special,
+    Stop,
+    TableStep,
+)  # fmt: skip
+from flows.phrases import fill, phrase, render
+from flows.tables import hits
+
+MAX_STEPS = 250
+
+
+class ActNeeded(Exception):
+    """A change that the CRM has to make before the flow can go on."""
+
+    def __init__(self, act: Act) -> None:
+        super().__init__(act)
+        self.act = act
+
+
+class Signal(Enum):
+    """How a run of steps ended."""
+
+    ON = auto()
+    # to the end: the request is answered
+    STOP = auto()
+    WAIT = auto()
+    # for the customer's answer
+    HANDOFF = auto()
+
+
+@dataclass(slots=True)
+class Part:
+    """What is said in one turn about one request."""
+
+    paragraphs: list[str] = field(default_factory=list)
+    apart: list[str] = field(default_factory=list)
+    question: str | None = None
+    buttons: list[Button] = field(default_factory=list)
+    rules: list[str] = field(default_factory=list)
+    phrases: list[str] = field(default_factory=list)
+    ask_contact: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A handoff or case that a flow asks for; `decide` joins those of a turn."""
+
+    queue: str
+    why: str
+    rules: tuple[str, ...]
+    topic: Topic
+    next_step: str | None = None
+    notice: str | None = None
+    priority: str | None = None
+    category: str | None = None
+    due_hours: float | None = None
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Run:
+    """One turn's work in progress: what the flows have done so far."""
+
+    pack: Pack
+    turn: Turn
+    state: ConversationState
+    topics: tuple[str, ...] = ()
+    answered: bool = False
+    # the question asked last was answered, or the turn is a digression: asking it again is no failure
+    parts: list[Part] = field(default_factory=list)
+    asking: Asking | None = None
+    handoffs: list[Wanted] = field(default_factory=list)
+    cases: list[Wanted] = field(default_factory=list)
+    said: set[str] = field(default_factory=set)
+    specials: set[str] = field(default_factory=set)
+    offered: str | None = None
+    steps: int = 0
+
+    def serve(self, flow: str, topic: Topic, number: int = -1, *, asked: bool = False) -> tuple[Topic, Signal, Part]:
+        """Serve a request by a flow: the request as it is afterwards, how it ended, and what is said.
+
+        `number` is its place among the open requests if it stays open, `asked` whether the last question was in it.
+        """
+        return _Server(self, topic, number, asked=asked).serve(flow)
+
+
+class _Server:
+    """Serves one request within a run."""
+
+    def __init__(self, run: Run, topic: Topic, number: int, *, asked: bool) -> None:
+        self.run, self.topic, self.number, self.asked = run, topic, number, asked
+        self.part = Part()
+        self.rules: tuple[str, ...] = ()
+        self.dialogue = False
+        self.look()
+
+    def look(self) -> None:
+        """Take a fresh view: a slot has changed."""
+        self.view = View(self.run.pack, self.run.turn, self.run.state, self.topic, self.run.topics)
+
+    def serve(self, flow: str) -> tuple[Topic, Signal, Part]:
+        pack = self.run.pack
+        self.dialogue = pack.flows[flow].dialogue
+        signal = Signal.ON
+        if pack.flows[flow].guarded:
+            signal = self.take(pack.flows[pack.manifest.before].steps)
+        if signal is Signal.ON:
+            signal = self.take(pack.flows[flow].steps)
+        self.topic = replace(self.topic, rules=_merged(self.topic.rules, self.part.rules))
+        return self.topic, signal, self.part
+
+    def take(self, steps: Sequence[AnyStep]) -> Signal:
+        """Take steps in order until one ends the request or waits."""
+        for step in steps:
+            self.run.steps += 1
+            if self.run.steps > MAX_STEPS:
+                raise EndlessFlow(f"more than {MAX_STEPS} steps in one turn, last in {self.topic.intent}")
+            if step.when is not None and not matches(step.when, self.view.get):
+                continue
+            before = self.rules
+            self.rules = _merged(self.rules, step.rule)
+            signal = self.step(step)
+            self.rules = before
+            if signal is not Signal.ON:
+                return signal
+        return Signal.ON
+
+    def step(self, step: AnyStep) -> Signal:
+        match step:
+            case SayStep():
+                for name in step.say:
+                    self.say(name, apart=step.apart)
+            case Collect():
+                return self.collect(step)
+            case TableStep():
+                return self.table(step.table)
+            case Branch():
+                arm = next((arm for arm in step.branch if matches(arm.when, self.view.get)), None)
+                return self.take(arm.steps) if arm else Signal.ON
+            case Call():
+                return self.take(self.run.pack.flows[step.call].steps)
+            case SetStep():
+                for name, value in step.set.items():
+                    self.set(name, value)
+            case Count():
+                times = self.run.state.counters.get(step.count, ())
+                moment = (*times, self.run.turn.now.isoformat())[-20:]
+                self.run.state = replace(self.run.state, counters={**self.run.state.counters, step.count: moment})
+                self.look()
+            case ActStep():
+                self.act(step)
+            case CaseStep():
+                self.case(step)
+            case HandoffStep():
+                self.handoff(step)
+                return Signal.HANDOFF
+            case Special():
+                self.run.specials.add(step.do)
+            case Stop():
+                self.part.rules = list(_merged(tuple(self.part.rules), self.rules))
+                return Signal.STOP
+        return Signal.ON
+
+    # ---------------------------------------------------------------------------------------------------- the kinds
+    def table(self, name: str) -> Signal:
+        try:
+            found = hits(self.run.pack.tables[name], self.view.get)
+        except ContentError as error:
+            raise ContentError(f"table {name!r}: {error}") from error
+        for hit in found:
+            before = self.rules
+            self.rules = _merged(self.rules, hit.row.rule)
+            signal = self.take(hit.row.steps)
+            if not hit.row.steps:
+                self.part.rules = list(_merged(tuple(self.part.rules), self.rules))
+            self.rules = before
+            if signal is not Signal.ON:
+                return signal
+        return Signal.ON
+
+    def say(self, name: str, *, apart: bool = False, question: bool = False) -> None:
+        """Say a phrase unless it was said in this request or this turn already."""
+        spoken = phrase(self.run.pack, name)
+        self.part.rules = list(_merged(tuple(self.part.rules), (*self.rules, *spoken.rule)))
+        if not question and (name in self.topic.said or name in self.run.said):
+            return
+        text, variant = render(self.run.pack, name, self.view, self.run.turn.seed, self.run.state.used.get(name))
+        self.run.said.add(name)
+        self.part.phrases.append(name)
+        self.part.buttons += [button for button in self.buttons(spoken) if button not in self.part.buttons]
+        self.part.ask_contact |= spoken.ask_contact
+        self.run.offered = spoken.offer or self.run.offered
+        if question:
+            self.part.question = text
+        else:
+            (self.part.apart if apart else self.part.paragraphs).append(text)
+            self.topic = replace(self.topic, said=(*self.topic.said, name))
+        self.remember(name, spoken, text, variant, question=question)
+
+    def remember(self, name: str, spoken: Phrase, text: str, variant: int, *, question: bool) -> None:
+        """Keep what the summary will tell: what was answered and what was promised."""
+        state = self.run.state
+        state = replace(state, used={**state.used, name: variant})
+        if not question and not self.dialogue:
+            rule = (*self.rules, *spoken.rule, None)[0]
+            gist = (fill(spoken.gist, self.view) if spoken.gist else None) or text.split("\n")[0]
+            state = replace(state, answered=(*state.answered, Answered(rule=rule, gist=gist[:160]))[-20:])
+        if spoken.promise:
+            due = self.run.turn.now + timedelta(hours=spoken.promise_hours) if spoken.promise_hours else None
+            told = {"what": fill(spoken.promise, self.view) or spoken.promise, "due": due.isoformat() if due else None}
+            state = replace(state, promised=(*state.promised, told)[-10:])
+        self.run.state = state
+
+    def buttons(self, spoken: Phrase) -> list[Button]:
+        pack = self.run.pack
+        specs = [pack.buttons[one] if isinstance(one, str) else one for one in spoken.buttons]
+        made = []
+        if spoken.each and spoken.each_title and spoken.each_value:
+            for member in self.view.get(spoken.each) or ():
+                title, value = fill(spoken.each_title, self.view, member), fill(spoken.each_value, self.view, member)
+                if title and value:
+                    made.append(ButtonSpec(title=title, value=value))
+        filled = [(fill(spec.title, self.view), fill(spec.value, self.view)) for spec in (*made, *specs)]
+        return [Button(title, value) for title, value in filled if title and value]
+
+    def collect(self, step: Collect) -> Signal:
+        if self.view.get(step.collect) is not None:
+            return Signal.ON
+        if self.run.asking is not None:
+            return Signal.WAIT  # one question at a time: this one waits for its turn
+        prior = self.run.state.asking
+        again = self.asked and prior is not None and prior.slot == step.collect
+        failures = (prior.failures if prior else 0) + (0 if self.run.answered else 1) if again else 0
+        if failures >= step.attempts:
+            return self.take(self.run.pack.flows[step.otherwise or self.run.pack.manifest.repair.no_answer].steps)
+        self.say(step.ask, question=True)
+        self.run.asking = Asking(slot=step.collect, topic=self.number, phrase=step.ask, failures=failures)
+        return Signal.WAIT
+
+    def set(self, name: str, value: Any) -> None:
+        if isinstance(value, str) and value.startswith("$"):
+            value = self.view.get(value[1:])
+        if self.run.pack.slots[name].scope is Scope.TOPIC:
+            self.topic = replace(self.topic, slots={**self.topic.slots, name: value})
+        else:
+            self.topic = replace(self.topic, slots={key: kept for key, kept in self.topic.slots.items() if key != name})
+            self.run.state = self.run.state.with_slot(name, value)
+        self.look()
+
+    def act(self, step: ActStep) -> None:
+        args = tuple((argument, str(self.view.get(name))) for argument, name in step.args.items())
+        act = Act(action=step.act, args=args, rules=self.rules)
+        result = self.run.state.deeds.get(act.key, self.run.turn.facts.get(act.key))
+        if result is None:
+            raise ActNeeded(act)
+        self.run.state = replace(self.run.state, deeds={**self.run.state.deeds, act.key: result})
+        self.part.rules = list(_merged(tuple(self.part.rules), self.rules))
+        if step.result:
+            self.set(step.result, "done" if result.get("ok") else "failed")
+
+    def case(self, step: CaseStep) -> None:
+        category = self.run.pack.categories[step.case]
+        self.part.rules = list(_merged(tuple(self.part.rules), self.rules))
+        key = f"case:{step.case}:{','.join(self.rules)}"
+        if key in self.topic.said:
+            return
+        self.topic = replace(self.topic, said=(*self.topic.said, key))
+        hours = category.due_hours if step.due_hours is None else step.due_hours
+        self.run.cases.append(
+            Wanted(
+                queue=step.queue or category.queue, why=fill(step.why, self.view) or step.why, rules=self.rules,
+                topic=self.topic, next_step=step.next_step and fill(step.next_step, self.view), priority=category.priority,
+                category=step.case, due_hours=hours,
+            )
+        )  # fmt: skip
+
+    def handoff(self, step: HandoffStep) -> None:
+        queue = str(self.view.get(step.handoff[1:])) if step.handoff.startswith("$") else step.handoff
+        self.part.rules = list(_merged(tuple(self.part.rules), self.rules))
+        self.topic = replace(self.topic, handoff=True, rules=_merged(self.topic.rules, self.rules))
+        self.run.handoffs.append(
+            Wanted(
+                queue=queue, why=fill(step.why, self.view) or step.why, rules=self.rules, topic=self.topic,
+                next_step=step.next_step and fill(step.next_step, self.view), notice=step.notice, priority=step.urgency,
+                category=step.category, marks=step.mark,
+            )
+        )  # fmt: skip
+
+
+def _merged(first: tuple[str, ...], second: Sequence[str]) -> tuple[str, ...]:
+    return (*first, *(one for one in second if one not in first))

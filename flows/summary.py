@@ -1,0 +1,176 @@
+"""What people get with a request: the summary as fields, and the same as a comment read in ten seconds.
+
+Deterministic: made of what the customer wrote, what the systems know and what the bot said; nothing is guessed. The words
+of the comment are the pack's (`summary` in pack.yml), the order of its lines is here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from flows.decision import ConversationState, Handoff, Topic, Turn
+from flows.facts import Needed, View
+from flows.hours import is_open, opens_at
+from flows.pack import Pack, SetStep
+from flows.russian import first_and_patronymic
+from flows.steps import Wanted
+from flows.tables import hits
+
+WANTS_LENGTH = 600
+ORDER_KEYS = ("number", "status", "delivery", "stage", "tracking", "note")
+
+
+def hand_over(
+    pack: Pack, turn: Turn, state: ConversationState, chosen: Wanted, wanted: Sequence[Wanted], topics: Sequence[Topic]
+) -> Handoff:
+    """Make the handoff (or case) of a turn: where it goes, how urgent it is, and all that a person has to know."""
+    view = View(pack, turn, state, chosen.topic, [topic.intent for topic in topics])
+    queue, category, due = _place(pack, chosen, turn.now)
+    priority = chosen.priority or _priority(pack, view)
+    rules = tuple(dict.fromkeys(rule for one in wanted for rule in one.rules))
+    orders = _orders(pack, turn, state, [chosen.topic, *topics])
+    summary: dict[str, Any] = {
+        "request": None,
+        "channel": turn.channel,
+        "customer": _customer(pack, view),
+        "topic": chosen.topic.intent or None,
+        "category": category or _title(pack, chosen.topic.intent),
+        "queue": queue,
+        "priority": priority,
+        "reason": "; ".join(dict.fromkeys(one.why for one in wanted)),
+        "wants": _wants(chosen, wanted, state),
+        "orders": orders,
+        "collected": _collected(pack, state, topics),
+        "answered": [{"rule": one.rule, "gist": one.gist} for one in state.answered],
+        "attachments": [{"kind": one.kind, "name": one.name} for one in state.attachments],
+        "contacts_before": _quiet(view, "contacts_before") or [],
+        "mood": _quiet(view, pack.manifest.mood) or "calm",
+        "next_step": next((one.next_step for one in wanted if one.next_step), None),
+        "promised": [dict(one) for one in state.promised],
+    }
+    others = [one for one in wanted if one.queue != chosen.queue]
+    return Handoff(
+        queue=queue, category=category, due=due, priority=priority, rules=rules, topic=chosen.topic.intent or None,
+        orders=tuple(str(order["number"]) for order in orders), summary=summary,
+        comment=comment(pack, view, summary, others), notice=chosen.notice, marks=chosen.marks,
+    )  # fmt: skip
+
+
+def comment(pack: Pack, view: View, summary: Mapping[str, Any], others: Sequence[Wanted] = ()) -> str:
+    """Put a summary into the few lines that an agent reads (ESC-07)."""
+    words = pack.manifest.summary
+    customer = summary["customer"] or {}
+    who = ", ".join(
+        filter(None, [customer.get("name"), *(_label(view, "flags", flag) for flag in customer.get("flags") or ())])
+    )
+    lines = [
+        ("topic", _title(pack, summary["topic"])),
+        ("reason", summary["reason"]),
+        ("wants", f"«{summary['wants']}»" if summary["wants"] else None),
+        ("customer", who or words.get("unknown_customer")),
+        ("identified", _label(view, "identified_by", customer.get("identified_by"))),
+        *(("order", _order_line(view, order)) for order in summary["orders"]),
+        ("collected", ", ".join(f"{_label(view, 'slots', k)}: {v}" for k, v in summary["collected"].items())),
+        ("answered", "; ".join(one["gist"] for one in summary["answered"])),
+        ("attachments", ", ".join(_label(view, "attachments", one["kind"]) or "" for one in summary["attachments"])),
+        ("mood", _label(view, "mood", summary["mood"]) if summary["mood"] != "calm" else None),
+        ("promised", "; ".join(one["what"] for one in summary["promised"])),
+        (
+            "others",
+            "; ".join(
+                f"{pack.queues[one.queue].title}: {one.topic.words}" for one in others if one.queue in pack.queues
+            ),
+        ),
+        ("next", summary["next_step"]),
+    ]
+    return "\n".join(f"{words[key]} {value}" if words[key] else str(value) for key, value in lines if value)
+
+
+def _place(pack: Pack, chosen: Wanted, now: datetime) -> tuple[str, str | None, datetime | None]:
+    """Where a request goes: its queue, or a case there while the queue is closed, with the time of the answer."""
+    queue = chosen.queue if chosen.queue in pack.queues else pack.manifest.queue_default
+    if chosen.category:
+        hours = pack.categories[chosen.category].due_hours if chosen.due_hours is None else chosen.due_hours
+        return queue, chosen.category, now + timedelta(hours=hours)
+    if is_open(pack, queue, now):
+        return queue, None, None
+    other = pack.queues[queue].handoff_to
+    if other and is_open(pack, other, now):
+        return other, None, None
+    category = pack.queues[queue].out_of_hours or pack.manifest.case_default
+    return queue, category, opens_at(pack, queue, now) + timedelta(minutes=pack.queues[queue].target_minutes)
+
+
+def _priority(pack: Pack, view: View) -> str:
+    for hit in hits(pack.tables[pack.manifest.priority], view.quiet):
+        for step in hit.row.steps:
+            if isinstance(step, SetStep) and "priority" in step.set:
+                return str(step.set["priority"])
+    return "normal"
+
+
+def _customer(pack: Pack, view: View) -> dict[str, Any]:
+    card = _quiet(view, pack.manifest.customer_fact) if pack.manifest.customer_fact else None
+    card = card if isinstance(card, Mapping) else {}
+    phone = next(iter(card.get("phones") or ()), None)
+    return {
+        "id": card.get("id"),
+        "name": first_and_patronymic(card["full_name"]) if card.get("full_name") else None,
+        "phone_masked": f"•••{str(phone)[-4:]}" if phone else None,
+        "identified_by": _quiet(view, "identified_by"),
+        "flags": list(card.get("flags") or ()),
+    }
+
+
+def _orders(pack: Pack, turn: Turn, state: ConversationState, topics: Sequence[Topic]) -> list[dict[str, Any]]:
+    """Snapshots of the orders that the requests are about, each once."""
+    found: dict[str, dict[str, Any]] = {}
+    if pack.manifest.order_fact:
+        for topic in topics:
+            order = _quiet(View(pack, turn, state, topic), pack.manifest.order_fact)
+            if isinstance(order, Mapping) and order.get("number"):
+                found.setdefault(str(order["number"]), {key: order.get(key) for key in ORDER_KEYS})
+    return list(found.values())
+
+
+def _wants(chosen: Wanted, wanted: Sequence[Wanted], state: ConversationState) -> str | None:
+    words = dict.fromkeys(
+        line.strip() for one in [chosen, *wanted] for line in one.topic.words.split("\n") if line.strip()
+    )
+    said = list(words) or list(state.words[-3:])
+    if len(" / ".join(said)) < 60:  # "оператора!" alone says nothing: what was written before it does
+        said = list(dict.fromkeys([*state.words[-4:], *said]))
+    return " / ".join(said)[:WANTS_LENGTH] or None
+
+
+def _collected(pack: Pack, state: ConversationState, topics: Sequence[Topic]) -> dict[str, Any]:
+    values = {**state.slots, **{name: value for topic in topics for name, value in topic.slots.items()}}
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None and name in pack.slots and not pack.slots[name].private
+    }
+
+
+def _order_line(view: View, order: Mapping[str, Any]) -> str:
+    parts = [f"№ {order['number']}", *(_label(view, key, order[key]) for key in ("status", "stage", "delivery"))]
+    return ", ".join(filter(None, [*parts, order["tracking"], order["note"]]))
+
+
+def _label(view: View, directory: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    return str(view.pack.manifest.directories.get(f"labels_{directory}", {}).get(str(value), {}).get("title", value))
+
+
+def _title(pack: Pack, intent: str | None) -> str | None:
+    return (pack.intents[intent].title or intent) if intent in pack.intents and intent else None
+
+
+def _quiet(view: View, name: str) -> Any:
+    try:
+        return view.quiet(name)
+    except Needed:
+        return None

@@ -1,0 +1,1 @@
+"""Components of Firstline in Rasa's graph; config.yml names them by module and class."""

@@ -1,0 +1,33 @@
+"""The text as Rasa's later components see it: mended, and cut into words with lemma and normalised form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.nlu.tokenizers.tokenizer import Token, Tokenizer
+from rasa.shared.nlu.training_data.message import Message
+
+from nlu._text import normalise
+
+MENDED = "mended"
+"""Message attribute: the text with layout, transliteration and look-alike letters put right."""
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_TOKENIZER, is_trainable=False)
+class RussianTokenizer(Tokenizer):
+    """Mends the text and cuts it into words; positions stay those of the text as it was sent."""
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """Return Rasa's defaults: intents are never split."""
+        return {"intent_tokenization_flag": False, "intent_split_symbol": "_"}
+
+    def tokenize(self, message: Message, attribute: str) -> list[Token]:
+        """Return the words of a message, each with its lemma and normalised form."""
+        normalised = normalise(message.get(attribute))
+        message.set(MENDED, normalised.text)
+        return [
+            Token(token.text, token.start, token.end, data={"norm": token.norm}, lemma=token.lemma)
+            for token in normalised.tokens
+        ]
