@@ -170,7 +170,7 @@ class _Reader:
         found: dict[str, Intent] = {}
         for group, members in self.file("intents.yml").items():
             if group != "entities":
-                with_group = {name: {**value, "group": group} for name, value in members.items()}
+                with_group = {name: _with(value, group=group) for name, value in members.items()}
                 found |= self.named("intent", "intents.yml", with_group, Intent)
         return found
 
@@ -191,7 +191,7 @@ class _Reader:
             rows = value["rows"] or []
             for number, row in enumerate(rows, start=1):
                 self.places[f"{place}.{number}"] = (file, _line(row) or _line(value))
-            return {**value, "rows": [_row(row) for row in rows]}
+            return {**value, "rows": [_row(row) for row in rows if row]}
         return value
 
     def invalid(self, file: str, line: int, what: str, error: ValidationError) -> None:
@@ -214,6 +214,12 @@ def _row(row: Any) -> Any:
             taken |= names
     rest = {name: value for name, value in row.items() if name not in taken}
     return {**rest, "steps": [*steps, *(row.get("steps") or [])]} if steps else row
+
+
+def _with(value: _Map, **more: Any) -> _Map:
+    made = _Map({**value, **more})
+    made.line = value.line
+    return made
 
 
 def _line(value: Any) -> int:
