@@ -22,7 +22,7 @@ from flows.decision import (
     Verdict,
 )  # fmt: skip
 from flows.errors import ContentError
-from flows.facts import Needed, SystemDown, View
+from flows.facts import Needed, SystemDown, View, occurs
 from flows.pack import Pack, Scope
 from flows.phrases import phrase, render
 from flows.steps import ActNeeded, Part, Run, Signal, Wanted
@@ -113,6 +113,9 @@ class _Decider:
         if "forget" in run.specials:
             order = [number for number in order if number in new]
         for number in order:
+            if "forget" in run.specials and number not in new:
+                done.append(topics[number])
+                continue
             topic, signal, part = self.serve(
                 run, self.flow(topics[number].intent), topics[number], len(still_open), asked=number == first
             )
@@ -304,7 +307,8 @@ class _Decider:
         if flow is None or self.pack.flows[flow].dialogue or intent == asked:
             return False
         group = self.pack.intents[asked].group if asked in self.pack.intents else ""
-        return self.pack.intents[intent].group != group or group == "service"
+        question = occurs(self.pack.answers.get("question", ("\\?",)), self.turn.text)
+        return question or self.pack.intents[intent].group != group or group == "service"
 
     def only_plain_answer(self) -> bool:
         parse = self.turn.parse
@@ -359,7 +363,8 @@ class _Decider:
         messages = _messages(parts)
         if messages and not handoff and (texts := tuple(message.text for message in messages)) == state.last_texts:
             _, _, part = run.serve(self.pack.manifest.repair.same_again, Topic(intent="", words=turn.text))
-            messages = _messages([part, *parts])
+            parts = [part, *parts]
+            messages = _messages(parts)
             state = replace(state, used=run.state.used, counters=run.state.counters)
             if run.handoffs:
                 handoff = hand_over(self.pack, turn, state, self.chosen(run.handoffs), run.handoffs, topics)

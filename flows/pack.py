@@ -501,8 +501,8 @@ class Pack(Part):
     hours: dict[str, Hours]
     categories: dict[str, Category]
     buttons: dict[str, ButtonSpec]
-    answers: dict[Literal["yes", "no", "unsure"], Names]
-    # patterns of a plain yes, no and "I do not know"
+    answers: dict[Literal["yes", "no", "unsure", "question"], Names]
+    # patterns of a plain yes, no and "I do not know", and of a question
     flows: dict[str, Flow]
     tables: dict[str, Table]
     phrases: dict[str, Phrase]

@@ -20,7 +20,7 @@ def numbers(of: Table, **known: Any) -> list[int]:
     return [hit.number for hit in hits(of, known.get)]
 
 
-@pytest.fixture()
+@pytest.fixture
 def pack() -> Pack:
     facts = {
         "status": Fact.model_validate({"type": "enum", "values": ["new", "sent"], "from": "order.status"}),
@@ -39,14 +39,20 @@ class TestHits:
 
     def test_priority_then_most_conditions_then_the_first_in_the_file(self) -> None:
         rows = table(
-            Hit.PRIORITY, {"when": {"a": 1}}, {"when": {"a": 1, "b": 2}}, {"when": {"b": 2, "a": 1}}, {"when": {"c": 3}, "priority": 20}
+            Hit.PRIORITY,
+            {"when": {"a": 1}},
+            {"when": {"a": 1, "b": 2}},
+            {"when": {"b": 2, "a": 1}},
+            {"when": {"c": 3}, "priority": 20},
         )
         assert numbers(rows, a=1) == [1]
         assert numbers(rows, a=1, b=2) == [2]
         assert numbers(rows, a=1, b=2, c=3) == [4]
 
     def test_the_lowest_rank_decides_and_rows_without_rank_apply_beside_it(self) -> None:
-        rows = table(Hit.RANK, {"rank": 50, "when": {"a": 1}}, {"rank": 10, "when": {"b": 2}}, {"when": {"a": 1}}, {"rank": 99})
+        rows = table(
+            Hit.RANK, {"rank": 50, "when": {"a": 1}}, {"rank": 10, "when": {"b": 2}}, {"when": {"a": 1}}, {"rank": 99}
+        )
         assert numbers(rows, a=1) == [3, 1]
         assert numbers(rows, a=1, b=2) == [3, 2]
         assert numbers(rows) == [4]
@@ -80,7 +86,9 @@ class TestCover:
         assert cover(pack, whole).gap is None
 
     def test_a_row_behind_an_earlier_one_is_dead(self, pack: Pack) -> None:
-        found = cover(pack, table(Hit.FIRST, {"when": {"status": "new"}}, {"when": {"status": "new", "paid": True}}, {}))
+        found = cover(
+            pack, table(Hit.FIRST, {"when": {"status": "new"}}, {"when": {"status": "new", "paid": True}}, {})
+        )
         assert found.dead == [2]
         assert found.gap is None
 
@@ -93,7 +101,11 @@ class TestCover:
         assert cover(pack, table(Hit.FIRST, {"when": {"status": "new"}}, open=True)).gap is None
 
     def test_conditions_inside_of_any_count(self, pack: Pack) -> None:
-        rows = table(Hit.FIRST, {"when": {"any": [{"paid": True}, {"status": "new"}]}}, {"when": {"paid": [False, None], "status": ["sent", None]}})
+        rows = table(
+            Hit.FIRST,
+            {"when": {"any": [{"paid": True}, {"status": "new"}]}},
+            {"when": {"paid": [False, None], "status": ["sent", None]}},
+        )
         found = cover(pack, rows)
         assert found.gap is None
         assert found.dead == []

@@ -1,0 +1,96 @@
+"""Loading a pack: every error at once, each with file and line."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import flows
+from flows.check import check
+
+LIBRARY = Path(__file__).parent.parent / "packs" / "library"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(LIBRARY, tmp_path / "library"))
+
+
+def problems(folder: Path) -> list[str]:
+    """What loading or checking finds, as lines."""
+    try:
+        return [str(problem) for problem in check(flows.load(folder))]
+    except flows.PackInvalid as error:
+        return [str(problem) for problem in error.problems]
+
+
+def change(folder: Path, name: str, old: str, new: str) -> int:
+    """Put text in place of text in a file; returns the line of the change."""
+    path = folder / name
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+    return text[: text.index(old)].count("\n") + 1
+
+
+def test_a_sound_pack_has_no_problems(folder: Path) -> None:
+    assert problems(folder) == []
+
+
+def test_all_problems_come_at_once_with_file_and_line(folder: Path) -> None:
+    first = change(folder, "tables/all.yml", "say: due_on", "sai: due_on")
+    second = change(folder, "queues.yml", "desk: {title: Стойка}", "desk: {name: Стойка}")
+    found = problems(folder)
+    assert any(line.startswith("tables/all.yml:") and "sai" in line for line in found)
+    assert any(line.startswith(f"queues.yml:{second}:") and "title" in line for line in found)
+    assert first > 0
+
+
+def test_a_name_defined_twice_is_an_error_not_a_silent_win(folder: Path) -> None:
+    (folder / "phrases" / "more.yml").write_text("hello: {say: Салют}\n", "utf-8")
+    assert any("stands in" in line and "hello" in line for line in problems(folder))
+    change(folder, "phrases/all.yml", 'fine: {say: "Хорошо."}', 'fine: {say: "Хорошо."}\nfine: {say: "Ладно."}')
+    assert any("'fine' stands here twice" in line for line in problems(folder))
+
+
+def test_broken_yaml_and_missing_files_are_told_in_words(folder: Path) -> None:
+    (folder / "buttons.yml").unlink()
+    (folder / "slots.yml").write_text("slots: {a: [", "utf-8")
+    found = problems(folder)
+    assert any(line.startswith("buttons.yml:1: cannot be read") for line in found)
+    assert any(line.startswith("slots.yml:") and "is no YAML" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "found"),
+    [
+        ("tables/all.yml", "say: due_on", "say: due_onn", "there is no phrase 'due_onn'"),
+        ("flows/all.yml", "ask: ask_days", "ask: ask_dayz", "there is no phrase 'ask_dayz'"),
+        ("flows/all.yml", "handoff: archive", "handoff: cellar", "there is no queue 'cellar'"),
+        ("flows/all.yml", "case: letter", "case: note", "there is no category 'note'"),
+        ("flows/all.yml", "intents: fine", "intents: fines", "there is no intent 'fines'"),
+        ("flows/all.yml", "intents: hello, ", "", "is served by no flow"),
+        ("tables/all.yml", "loan_state: out, days_left: \">0\"", "loan_state: gone, days_left: \">0\"", "loan_state is never 'gone'"),
+        ("tables/all.yml", "loan_state: [back, lost]", "loan_stat: [back, lost]", "there is no slot or fact 'loan_stat'"),
+        ("tables/all.yml", "days_left: \"<=0\"", "days_left: {almost: 0}", "unknown operator almost"),
+        ("phrases/all.yml", "{due|day}.\"}", "{dew|day}.\"}", "there is no value 'dew'"),
+        ("phrases/all.yml", "{due|day}.\"}", "{due|daily}.\"}", "there is no filter 'daily'"),
+        ("phrases/all.yml", "Получили.", "Получили секрет.", "says what must never be said"),
+        ("phrases/all.yml", "buttons: [person]", "buttons: [persona]", "there is no button 'persona'"),
+        ("phrases/all.yml", "stale: {", "unused: {say: Ой}\nstale: {", "phrase 'unused': nothing leads to it"),
+        ("slots.yml", "from: loan.due", "from: loam.due", "there is no slot or fact 'loam.due'"),
+        ("pack.yml", "priority: priority", "priority: urgency", "there is no table 'urgency'"),
+    ],
+)  # fmt: skip
+def test_each_kind_of_mistake_is_found(folder: Path, name: str, old: str, new: str, found: str) -> None:
+    change(folder, name, old, new)
+    assert any(found in line for line in problems(folder)), problems(folder)
+
+
+def test_a_gap_and_a_dead_row_are_found_in_the_pack(folder: Path) -> None:
+    change(folder, "tables/all.yml", "{rule: DUE-4, handoff", "{rule: DUE-4, when: {loan_state: lost}, handoff")
+    found = problems(folder)
+    assert any("table 'due': no row for loan_state=unknown" in line for line in found), found
+    assert any("table 'due.4': this row can never apply" in line for line in found), found
