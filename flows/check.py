@@ -35,7 +35,7 @@ from flows.phrases import FILTERS, PLACEHOLDER, placeholders
 BUTTON_TITLE = 40
 """VK's limit for a button's label, in characters; Telegram's is wider."""
 
-_OWN = re.compile(r"^(topics?|misses|strays|down|turn\.\w+|request\.\w+|setting\.\w+|queue_open\.\w+|it\.[\w.]+)$")
+_OWN = re.compile(r"^(topics?|misses|strays|down|readings|handing_to|turn\.\w+|request\.\w+|setting\.\w+|queue_open\.\w+|it\.[\w.]+)$")
 
 
 def check(pack: Pack) -> list[Problem]:
@@ -290,6 +290,8 @@ def everything_is_used(pack: Pack) -> Iterator[Problem]:
 def tables_are_complete(pack: Pack) -> Iterator[Problem]:
     """No combination of values falls through a table, and no row is dead."""
     for name, table in pack.tables.items():
+        if any(text for row in table.rows for text in _wrong_values(pack, row.when)):
+            continue  # told by another check
         found = cover(pack, table)
         if found.gap is not None:
             case = ", ".join(

@@ -82,14 +82,7 @@ class _Decider:
     # ------------------------------------------------------------------------------------------------- the whole turn
     def decide(self) -> Decision:
         heard = self.hear()
-        self.state = replace(
-            self.state,
-            misses=self.state.misses + 1
-            if heard.missed
-            else 0
-            if heard.topics or heard.answered
-            else self.state.misses,
-        )
+        self.state = replace(self.state, misses=self.misses(heard), strays=self.strays(heard))
         open_topics = list(self.state.open)
         asked = self.state.asking
         first = asked.topic if asked else None
@@ -129,6 +122,18 @@ class _Decider:
             else:
                 done.append(topic)
         return self.finish(run, heard, parts, tuple(still_open), tuple(done))
+
+    def misses(self, heard: _Heard) -> int:
+        """Misses in a row: not understood, or a choice of readings that was rejected (CX-09)."""
+        if heard.missed:
+            return self.state.misses + 1
+        understood = self.turn.parse is not None and self.turn.parse.verdict is Verdict.SURE
+        return 0 if heard.topics or heard.answered or understood else self.state.misses
+
+    def strays(self, heard: _Heard) -> int:
+        """Turns in a row with nothing but small talk that leads nowhere."""
+        stray = bool(heard.dialogue) and all(self.pack.flows[flow].stray for flow in heard.dialogue)
+        return self.state.strays + 1 if stray and not heard.topics and not heard.answered else 0
 
     def serve(
         self, run: Run, flow: str, topic: Topic, number: int = -1, *, asked: bool = False
@@ -176,6 +181,8 @@ class _Decider:
             self.state = replace(self.state, offered=None)
             if yes:
                 return self.pressed(offered)
+        if self.state.choosing and yes_or_no(self.pack, turn) is False and self.only_plain_answer():
+            return _Heard([], [repair.not_understood], missed=True)
         if turn.parse.verdict is Verdict.SURE and turn.parse.intents:
             requests, talk = self.requests(), self.talk()
             if requests or talk:
@@ -187,6 +194,8 @@ class _Decider:
             return _Heard([], [])  # no answer to the question: it is asked once more, then a person
         if turn.parse.verdict is Verdict.AMBIGUOUS:
             self.keep(slots)
+            if self.state.choosing:  # the choice offered last was passed over
+                return _Heard([], [repair.not_understood], missed=True)
             return _Heard([], [repair.ambiguous], digression=True)
         return _Heard([], [repair.not_understood], missed=True)
 
@@ -236,7 +245,7 @@ class _Decider:
             words = self.state.words[-1] if self.state.words else ""
             return _Heard([self.topic(value, words, {})], [], digression=True)
         if kind == "flow" and value in self.pack.flows:
-            return _Heard([], [value], digression=True)
+            return _Heard([], [value], digression=True, missed=value == self.pack.manifest.repair.not_understood)
         if press in ("yes", "no") and (flow := self.pack.flow_for("affirm" if press == "yes" else "deny")):
             return _Heard([], [flow], digression=True)
         if kind == "slot" and (again := self.corrected(self.slot_press(value))):
@@ -349,6 +358,7 @@ class _Decider:
             asking=run.asking if run.asking is not None and run.asking.topic < len(still_open) else None,
             offered=run.offered,
             turns=run.state.turns + 1,
+            choosing=self.pack.manifest.repair.ambiguous in heard.dialogue,
         )
         handoff, append = None, None
         topics = (*still_open, *done)

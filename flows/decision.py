@@ -164,6 +164,8 @@ class ConversationState:
     # misses in a row (CX-09; ruling: two misses)
     strays: int = 0
     # out-of-scope and small talk in a row
+    choosing: bool = False
+    # the last reply offered the likely readings as buttons
     counters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     # counter -> times (ISO 8601) at which it was raised
     last_texts: tuple[str, ...] = ()

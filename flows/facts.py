@@ -8,6 +8,8 @@ was not asked yet raises `Needed`, which `decide` turns into a decision with loo
     request.open .number .state .queue .place .wait .due .case     the open request with people
     queue_open.<queue>                     whether it works now
     misses, strays                         in a row
+    readings                               the likely requests in a message: [{name, title, value}], best first
+    handing_to                             the queue, while the pack's `after` flow runs ahead of a handoff
     setting.<name>                         of pack.yml (a bare setting's name works in phrases)
 """
 
@@ -23,8 +25,11 @@ from zoneinfo import ZoneInfo
 from flows.decision import ConversationState, Lookup, Topic, Turn, Unavailable
 from flows.hours import is_open
 from flows.match import matches
-from flows.pack import Fact, Pack, Source, When, Words
-from flows.russian import as_date, plain, same_name, same_place
+from flows.pack import Fact, Mention, Pack, Source, When, Words
+from flows.russian import as_date, how_named, plain, same_name, same_place
+
+
+MAX_READINGS = 3
 
 
 class Needed(Exception):
@@ -55,6 +60,7 @@ class View:
         self.used: dict[str, Any] = {}
         # what was asked for and what it was: the facts behind a decision
         self._computing: list[str] = []
+        self.handing_to: str | None = None
 
     def get(self, name: str) -> Any:
         """Return the value of a slot, a fact or one of the turn's own names; None when it is not known.
@@ -120,6 +126,9 @@ class View:
             "misses": lambda: self.state.misses,
             "strays": lambda: self.state.strays,
             "down": lambda: sorted(turn.down),
+            "readings": self._readings,
+            "handing_to": lambda: self.handing_to,
+            "turn.choosing": lambda: self.state.choosing,
             "turn.first": lambda: self.state.turns == 0,
             "turn.channel": lambda: turn.channel,
             "turn.chat": lambda: turn.chat,
@@ -147,6 +156,16 @@ class View:
         if "." in name:
             return self._path(name)
         return None
+
+    def _readings(self) -> list[dict[str, str]]:
+        """The best readings of a message that are requests, as members for buttons (CX-09)."""
+        best = sorted(self.turn.parse.ranking if self.turn.parse else (), key=lambda reading: -reading.confidence)
+        found = []
+        for reading in best:
+            flow, intent = self.pack.flow_for(reading.name), self.pack.intents.get(reading.name)
+            if flow and intent and intent.title and not self.pack.flows[flow].dialogue:
+                found.append({"name": reading.name, "title": intent.title, "value": f"intent:{reading.name}"})
+        return found[:MAX_READINGS]
 
     def _source(self, source: Source) -> Any:
         args = []
@@ -184,6 +203,8 @@ class View:
             return all(self.get(name) is not None for name in fact.known)
         if fact.words is not None:
             return read_words(fact.words, self.words(fact.words.within))
+        if fact.mentioned is not None:
+            return self._mentioned(fact.mentioned)
         if fact.entry is not None:
             key = self.get(fact.entry.key)
             return self.pack.manifest.directories.get(fact.entry.table, {}).get(str(key), {}).get(fact.entry.field)
@@ -202,6 +223,15 @@ class View:
         if said is None or known is None:
             return None
         return (same_name if fact.same_name else same_place)(str(said), str(known))
+
+    def _mentioned(self, mention: Mention) -> list[Any] | None:
+        members = self.get(mention.of)
+        if members is None:
+            return None
+        text = self.words(mention.within)
+        named = [(how_named(str(member.get(mention.field) or ""), text), member) for member in members]
+        best = max((count for count, _ in named), default=0)
+        return [member for count, member in named if best and count == best]
 
     def _date_fact(self, fact: Fact) -> Any:
         if fact.plus_days is not None:

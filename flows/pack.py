@@ -124,6 +124,14 @@ class Recent(Part):
     hours: float
 
 
+class Mention(Part):
+    """Members of a list that the customer's words of the request name, endings forgiven; the best named ones only."""
+
+    of: str
+    field: str = "name"
+    within: Literal["turn", "topic", "all"] = "topic"
+
+
 class Entry(Part):
     """A field of an entry of one of the pack's `directories`, chosen by a slot or fact."""
 
@@ -162,6 +170,8 @@ class Fact(Part):
     same_place: Text2 | None = None
     recent: Recent | None = None
     words: Words | None = None
+    mentioned: Mention | None = None
+    # list: the members that the customer names
     entry: Entry | None = None
     known: Names | None = None
     # bool: all of these are known
@@ -176,7 +186,7 @@ class Fact(Part):
 
 FACT_WAYS = (
     "path", "cases", "when", "days_since", "plus_days", "month_of", "count", "leading", "pick", "every",
-    "same_name", "same_place", "recent", "words", "entry", "known",
+    "same_name", "same_place", "recent", "words", "mentioned", "entry", "known",
 )  # fmt: skip
 
 
@@ -351,6 +361,8 @@ class Flow(Part):
     # run the pack's `before` flow first
     dialogue: bool = False
     # small talk and repair: no request of its own, never kept open
+    stray: bool = False
+    # leads nowhere: the built-in `strays` counts such turns in a row
     steps: tuple[AnyStep, ...]
 
 
@@ -468,6 +480,10 @@ class Manifest(Part):
     settings: dict[str, Any] = Field(default_factory=dict)
     before: str
     # flow run ahead of each guarded flow
+    after: str | None = None
+    # flow run when a request is answered, and before it is handed over (`handing_to` is then the queue)
+    later: str | None = None
+    # fact: the category that makes a handoff work for later (a callback); not known: it is live
     repair: Repair
     notices: Notices
     specialist: str

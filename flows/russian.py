@@ -89,6 +89,19 @@ def same_place(said: str, known: str) -> bool:
     return bool(known_words) and all(any(_alike(one, word) for one in said_words) for word in known_words)
 
 
+def how_named(name: str, text: str) -> int:
+    """Count the words of a name (of goods, say) that a text has, in any case: «где мои сковородки» names Сковорода 28 см."""
+    said = [word for word in _WORD.findall(plain(text)) if len(word) > 3]
+    words = [word for word in _WORD.findall(plain(name)) if len(word) > 3]
+    return sum(any(_alike(one, word) or _same_stem(one, word) for one in said) for word in words)
+
+
+def _same_stem(one: str, other: str) -> bool:
+    """Tell whether two words begin alike for at least five letters and end within four: сковородки, сковорода."""
+    same = next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return same >= 5 and max(len(one), len(other)) - same <= 4
+
+
 def _alike(one: str, other: str) -> bool:
     """Tell whether two words are the same but for an ending or a misprint."""
     shorter, longer = sorted((one, other), key=len)

@@ -124,11 +124,13 @@ class _Server:
         self.part = Part()
         self.rules: tuple[str, ...] = ()
         self.dialogue = False
+        self.handing_to: str | None = None
         self.look()
 
     def look(self) -> None:
         """Take a fresh view: a slot has changed."""
         self.view = View(self.run.pack, self.run.turn, self.run.state, self.topic, self.run.topics)
+        self.view.handing_to = self.handing_to
 
     def serve(self, flow: str) -> tuple[Topic, Signal, Part]:
         pack = self.run.pack
@@ -138,8 +140,15 @@ class _Server:
             signal = self.take(pack.flows[pack.manifest.before].steps)
         if signal is Signal.ON:
             signal = self.take(pack.flows[flow].steps)
+        if signal in (Signal.ON, Signal.STOP):
+            signal = self.after()
         self.topic = replace(self.topic, rules=_merged(self.topic.rules, self.part.rules))
         return self.topic, signal, self.part
+
+    def after(self) -> Signal:
+        """Run the pack's `after` flow: the request is answered, or about to be handed over."""
+        name = self.run.pack.manifest.after
+        return Signal.ON if name is None or self.dialogue else self.take(self.run.pack.flows[name].steps)
 
     def take(self, steps: Sequence[AnyStep]) -> Signal:
         """Take steps in order until one ends the request or waits."""
@@ -184,8 +193,7 @@ class _Server:
             case CaseStep():
                 self.case(step)
             case HandoffStep():
-                self.handoff(step)
-                return Signal.HANDOFF
+                return self.handoff(step)
             case Special():
                 self.run.specials.add(step.do)
             case Stop():
@@ -306,17 +314,27 @@ class _Server:
             )
         )  # fmt: skip
 
-    def handoff(self, step: HandoffStep) -> None:
+    def handoff(self, step: HandoffStep) -> Signal:
         queue = str(self.view.get(step.handoff[1:])) if step.handoff.startswith("$") else step.handoff
+        if self.handing_to is None:
+            self.handing_to = queue
+            self.look()
+            signal = self.after()
+            self.handing_to = None
+            self.look()
+            if signal in (Signal.WAIT, Signal.HANDOFF):
+                return signal
+        later = self.run.pack.manifest.later
         self.part.rules = list(_merged(tuple(self.part.rules), self.rules))
         self.topic = replace(self.topic, handoff=True, rules=_merged(self.topic.rules, self.rules))
         self.run.handoffs.append(
             Wanted(
                 queue=queue, why=fill(step.why, self.view) or step.why, rules=self.rules, topic=self.topic,
                 next_step=step.next_step and fill(step.next_step, self.view), notice=step.notice, priority=step.urgency,
-                category=step.category, marks=step.mark,
+                category=step.category or (self.view.get(later) if later else None), marks=step.mark,
             )
         )  # fmt: skip
+        return Signal.HANDOFF
 
 
 def _merged(first: tuple[str, ...], second: Sequence[str]) -> tuple[str, ...]:

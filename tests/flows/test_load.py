@@ -92,5 +92,5 @@ def test_each_kind_of_mistake_is_found(folder: Path, name: str, old: str, new: s
 def test_a_gap_and_a_dead_row_are_found_in_the_pack(folder: Path) -> None:
     change(folder, "tables/all.yml", "{rule: DUE-4, handoff", "{rule: DUE-4, when: {loan_state: lost}, handoff")
     found = problems(folder)
-    assert any("table 'due': no row for loan_state=unknown" in line for line in found), found
+    assert any("table 'due': no row for days_left=unknown, loan_state=out" in line for line in found), found
     assert any("table 'due.4': this row can never apply" in line for line in found), found
