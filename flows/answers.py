@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from flows.decision import Entity, Turn
@@ -52,16 +53,30 @@ def yes_or_no(pack: Pack, turn: Turn) -> bool | None:
     return True if occurs(pack.answers["yes"], text) else None
 
 
-def told(pack: Pack, turn: Turn, request: int | None = None) -> dict[str, Any]:
-    """Slots that the turn's entities fill unasked; with `request`, only entities of that request or of none."""
+def told(pack: Pack, turn: Turn, request: int | None = None, *, along: Sequence[str] = ()) -> dict[str, Any]:
+    """Slots that the turn's entities fill unasked; with `request`, only entities of that request or of none.
+
+    `along` names slots that may be filled now though not `anywhere`: those that go with the question asked.
+    """
     found: dict[str, Any] = {}
     for entity in turn.parse.entities if turn.parse else ():
         if request is not None and entity.of not in (None, request):
             continue
         for name, slot in pack.slots.items():
-            if slot.anywhere and slot.entity and entity.entity in slot.entity and name not in found:
+            open_to_it = slot.anywhere or name in along
+            if open_to_it and slot.entity and entity.entity in slot.entity and name not in found:
                 found[name] = entity.value
     return found
+
+
+def by_its_words_only(pack: Pack, turn: Turn, name: str, value: Any) -> bool:
+    """Tell whether a text is an answer only because nearly any text is: no entity, listed value or yes and no gave it."""
+    slot, text = pack.slots[name], _text(turn)
+    if slot.entity and _entity(turn, slot) is not None:
+        return False
+    if slot.values and _among(slot.values, text) is not None:
+        return False
+    return slot.pattern is not None or (slot.free and value == text.strip())
 
 
 def only_an_answer(turn: Turn, value: Any) -> bool:
@@ -80,7 +95,11 @@ def _text(turn: Turn) -> str:
 def _from_press(pack: Pack, turn: Turn, name: str) -> Any:
     if turn.press is None or not turn.press.startswith(f"slot:{name}="):
         return None
-    raw = turn.press.split("=", 1)[1]
+    return pressed_value(pack, name, turn.press.split("=", 1)[1])
+
+
+def pressed_value(pack: Pack, name: str, raw: str) -> Any:
+    """The value that a button's `slot:name=raw` gives."""
     return {"true": True, "false": False}.get(raw, raw) if pack.slots[name].type is Kind.BOOL else raw
 
 

@@ -35,7 +35,9 @@ from flows.phrases import FILTERS, PLACEHOLDER, placeholders
 BUTTON_TITLE = 40
 """VK's limit for a button's label, in characters; Telegram's is wider."""
 
-_OWN = re.compile(r"^(topics?|misses|strays|down|readings|handing_to|turn\.\w+|request\.\w+|setting\.\w+|queue_open\.\w+|it\.[\w.]+)$")
+_OWN = re.compile(
+    r"^(topics?|misses|strays|down|readings|handing_to|previous_topic|topic_changed|turn\.\w+|request\.\w+|setting\.\w+|told\.\w+|queue_open\.\w+|it\.[\w.]+)$"
+)
 
 
 def check(pack: Pack) -> list[Problem]:
@@ -139,6 +141,8 @@ def manifest_names_exist(pack: Pack) -> Iterator[Problem]:
     manifest = pack.manifest
     wanted: list[tuple[str, str, Container[str]]] = [("flow", manifest.before, pack.flows)]
     wanted += [("flow", name, pack.flows) for name in manifest.repair.model_dump().values()]
+    wanted += [("flow", name, pack.flows) for name in (manifest.after,) if name]
+    wanted += [("flow", flow.beside, pack.flows) for flow in pack.flows.values() if flow.beside]
     wanted += [("phrase", name, pack.phrases) for name in manifest.notices.model_dump().values()]
     wanted += [("button", manifest.specialist, pack.buttons), ("table", manifest.priority, pack.tables)]
     wanted += [("queue", name, pack.queues) for name in (*manifest.queue_priority, manifest.queue_default)]
@@ -224,7 +228,7 @@ def _fact_names(fact: Fact) -> Iterator[str]:
             yield from (pair.said, pair.known)
     if fact.entry:
         yield fact.entry.key
-    for query in (fact.count, fact.leading, fact.pick, fact.every):
+    for query in (fact.count, fact.leading, fact.pick, fact.last, fact.every):
         if query:
             yield query.of
 
@@ -276,6 +280,7 @@ def everything_is_used(pack: Pack) -> Iterator[Problem]:
     pressed = {one.value.removeprefix("flow:") for one in (*buttons, *pack.buttons.values())}
     pressed |= {phrase.offer.removeprefix("flow:") for phrase in pack.phrases.values() if phrase.offer}
     called = {step.call for step in steps if isinstance(step, Call)} | pressed | {manifest.before}
+    called |= {name for name in (manifest.after, *(flow.beside for flow in pack.flows.values())) if name}
     called |= {step.otherwise for step in steps if isinstance(step, Collect) and step.otherwise}
     called |= set(manifest.repair.model_dump().values()) | {name for name, flow in pack.flows.items() if flow.intents}
     for kind, there, used in (

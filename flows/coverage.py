@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows.match import COMPARISON, OPERATORS, holds, names
-from flows.pack import Hit, Kind, Pack, Table, When
+from flows.pack import Hit, Kind, Pack, Row, Table, When
 
 MAX_NODES = 400_000
 
@@ -31,6 +31,11 @@ class Coverage:
 
 def cover(pack: Pack, table: Table) -> Coverage:
     """Look for a gap and for dead rows. A `collect` table has no gaps; an `open` one may have them."""
+    beside = {number for number, row in enumerate(table.rows, start=1) if _applies_beside(table, row)}
+    if beside and len(beside) < len(table.rows):
+        return _in_two(pack, table, beside)
+    if len(beside) > 1:
+        return _one_by_one(pack, table)
     asked = sorted(set().union(*(names(row.when) for row in table.rows)))
     domains = {name: domain(pack, name, [row.when for row in table.rows]) for name in asked}
     search = _Search(table, domains)
@@ -40,6 +45,31 @@ def cover(pack: Pack, table: Table) -> Coverage:
         found.gap = search.gap
     if found.complete:
         found.dead = [number for number in range(1, len(table.rows) + 1) if number not in search.reached]
+    return found
+
+
+def _applies_beside(table: Table, row: Row) -> bool:
+    """Whether a row applies whatever the other rows do: it then needs no comparing with them."""
+    return table.hit is Hit.COLLECT or (table.hit is Hit.RANK and row.rank is None)
+
+
+def _one_by_one(pack: Pack, table: Table) -> Coverage:
+    """Rows that do not compete: each is dead or not on its own."""
+    singles = [cover(pack, table.model_copy(update={"rows": (row,), "open": True})) for row in table.rows]
+    dead = [number for number, single in enumerate(singles, start=1) if single.dead]
+    return Coverage(dead=dead, complete=all(single.complete for single in singles))
+
+
+def _in_two(pack: Pack, table: Table, beside: set[int]) -> Coverage:
+    """A rank table: the rows with a rank compete, the others apply in addition."""
+    numbered = list(enumerate(table.rows, start=1))
+    found = Coverage()
+    for numbers in ([n for n, _ in numbered if n not in beside], sorted(beside)):
+        rows = tuple(table.rows[number - 1] for number in numbers)
+        part = cover(pack, table.model_copy(update={"rows": rows}))
+        found.gap = found.gap or (part.gap if beside.isdisjoint(numbers) else None)
+        found.dead = sorted([*found.dead, *(numbers[number - 1] for number in part.dead)])
+        found.complete = found.complete and part.complete
     return found
 
 
@@ -63,7 +93,7 @@ def domain(pack: Pack, name: str, whens: Sequence[When]) -> list[Any]:
     values = _values(pack, name)
     said = [one for one in operands if isinstance(one, str) and not COMPARISON.match(one)]
     if values:
-        return [*values, *unknown]
+        return [*_different(values, said), *unknown]
     return [*dict.fromkeys(said), "·something else·", *unknown]
 
 
@@ -86,6 +116,8 @@ class _Search:
         if self.table.hit is Hit.FIRST and True in verdicts:
             first = verdicts.index(True)
             verdicts = verdicts[: first + 1] + [False] * (len(verdicts) - first - 1)
+        if self.table.hit is Hit.RANK:
+            verdicts = self.ranked(verdicts)
         if None not in verdicts:
             self.leaf(verdicts, known)
             return
@@ -98,9 +130,30 @@ class _Search:
         if key in self.seen:
             return
         self.seen.add(key)
+        if self.table.hit is Hit.RANK:  # decide the lowest rank first: it keeps the others from deciding
+            left = self.lowest(verdicts, known) or left
         name = max(sorted(left), key=lambda one: sum(one in names(when) for when in open_rows))
         for value in self.domains[name]:
             self.walk({**known, name: value})
+
+    def lowest(self, verdicts: list[bool | None], known: Mapping[str, Any]) -> set[str]:
+        """Names that are not known yet of the open row with the lowest rank."""
+        rows = [row for row, verdict in zip(self.table.rows, verdicts, strict=True) if verdict is None]
+        row = min(rows, key=lambda one: one.rank or 0)
+        return names(row.when) - set(known)
+
+    def ranked(self, verdicts: list[bool | None]) -> list[bool | None]:
+        """Leave out the rows that a row of a lower rank, certain already, keeps from deciding."""
+        ranks = [row.rank for row in self.table.rows]
+        best = min(
+            (rank for rank, verdict in zip(ranks, verdicts, strict=True) if verdict and rank is not None), default=None
+        )
+        if best is None:
+            return verdicts
+        return [
+            False if rank is not None and rank > best else verdict
+            for rank, verdict in zip(ranks, verdicts, strict=True)
+        ]
 
     def leaf(self, verdicts: list[bool | None], known: dict[str, Any]) -> None:
         applying = [number for number, verdict in enumerate(verdicts, start=1) if verdict]
@@ -155,6 +208,12 @@ def _leaves(condition: Any) -> Iterator[Any]:
             yield from _leaves(one)
     elif condition is not None:
         yield condition
+
+
+def _different(values: Sequence[Any], said: Sequence[str]) -> list[Any]:
+    """The values that conditions can tell apart: those they name, and one for all the others."""
+    named = [value for value in values if any(value == one or str(value).startswith(one) for one in said)]
+    return [*named, *[value for value in values if value not in named][:1]]
 
 
 def _values(pack: Pack, name: str) -> list[Any]:

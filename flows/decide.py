@@ -7,10 +7,10 @@ does not answer, an answer that is none) leads to a flow of the pack, named in i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from flows.answers import answer, only_an_answer, told, yes_or_no
+from flows.answers import answer, by_its_words_only, only_an_answer, pressed_value, told, yes_or_no
 from flows.decision import (
     Asking,
     Button,
@@ -68,6 +68,8 @@ class _Heard:
     digression: bool = False
     answered: bool = False
     missed: bool = False
+    beside: tuple[str, ...] = ()
+    # flows whose words go into one message with the first answer
 
 
 class _Decider:
@@ -82,6 +84,9 @@ class _Decider:
     # ------------------------------------------------------------------------------------------------- the whole turn
     def decide(self) -> Decision:
         heard = self.hear()
+        asked = self.state.asking or self.turn.state.asking
+        if heard.answered and not heard.topics and asked and self.pack.slots[asked.slot].private:
+            self.state = replace(self.state, words=self.turn.state.words)  # a name or a phone is not what is wanted
         self.state = replace(self.state, misses=self.misses(heard), strays=self.strays(heard))
         open_topics = list(self.state.open)
         asked = self.state.asking
@@ -97,6 +102,7 @@ class _Decider:
         run = Run(self.pack, self.turn, self.state, names, answered=heard.digression or heard.answered)
         run.state = replace(run.state, open=())
         parts: list[Part] = []
+        besides = [self.serve(run, flow, Topic(intent=flow, words=self.turn.text))[2] for flow in self.beside(heard)]
         for flow in heard.dialogue:
             talk = self.pack.flows[flow].intents[0] if self.pack.flows[flow].intents else flow
             _, _, part = self.serve(run, flow, Topic(intent=talk, words=self.turn.text))
@@ -121,7 +127,13 @@ class _Decider:
                 still_open.append(topic)
             else:
                 done.append(topic)
-        return self.finish(run, heard, parts, tuple(still_open), tuple(done))
+        return self.finish(run, heard, _joined(besides, parts), tuple(still_open), tuple(done))
+
+    def beside(self, heard: _Heard) -> tuple[str, ...]:
+        """Flows that go before the first answer: a greeting, what was received with the words (CX-14)."""
+        with_words = bool(self.turn.attachments and self.turn.text.strip())
+        received = self.pack.flows[self.pack.manifest.repair.attachment].beside if with_words else None
+        return (*heard.beside, *([received] if received else []))
 
     def misses(self, heard: _Heard) -> int:
         """Misses in a row: not understood, or a choice of readings that was rejected (CX-09)."""
@@ -161,6 +173,8 @@ class _Decider:
             if value is not None and not self.interrupts(value):
                 self.fill(asking, value)
                 return _Heard(self.besides(asking, value), [], answered=True)
+            if value is None and self.fill_along(asking):
+                return _Heard(self.besides(asking, None), [], answered=True)
         if turn.press is not None:
             return self.pressed(turn.press)
         if turn.contact is not None and not turn.text:
@@ -187,10 +201,17 @@ class _Decider:
             requests, talk = self.requests(), self.talk()
             if requests or talk:
                 asked = self.state.asking is not None and not requests and not talk
-                return _Heard(requests, [] if requests else talk, digression=not asked)
+                beside = [self.pack.flows[flow].beside for flow in talk] if requests else []
+                return _Heard(
+                    requests,
+                    [] if requests else talk,
+                    digression=not asked,
+                    beside=tuple(flow for flow in beside if flow),
+                )
         if slots and (again := self.corrected(slots)):
             return _Heard(again, [], digression=True)
         if self.state.asking is not None:
+            self.note(self.state.asking, {}, telling=True)
             return _Heard([], [])  # no answer to the question: it is asked once more, then a person
         if turn.parse.verdict is Verdict.AMBIGUOUS:
             self.keep(slots)
@@ -254,7 +275,11 @@ class _Decider:
 
     def slot_press(self, press: str) -> dict[str, object]:
         name, _, value = press.partition("=")
-        return {name: value} if name in self.pack.slots and self.pack.slots[name].anywhere else {}
+        return (
+            {name: pressed_value(self.pack, name, value)}
+            if name in self.pack.slots and self.pack.slots[name].anywhere
+            else {}
+        )
 
     def corrected(self, slots: dict[str, object]) -> list[Topic]:
         """The last request once more with a value put right ("нет, 48214", "а по второму 39112?")."""
@@ -272,18 +297,32 @@ class _Decider:
 
     def fill(self, asking: Asking, value: object) -> None:
         """Put the answer into its slot: the conversation's, or the request's that asked."""
-        self.keep(told(self.pack, self.turn))
+        if not by_its_words_only(self.pack, self.turn, asking.slot, value):  # a number in an address is no order's
+            self.keep(told(self.pack, self.turn, along=self.pack.slots[asking.slot].along))
         if self.pack.slots[asking.slot].scope is Scope.CONVERSATION:
             open_topics = tuple(
                 replace(topic, slots={name: kept for name, kept in topic.slots.items() if name != asking.slot})
                 for topic in self.state.open
             )
             self.state = replace(self.state.with_slot(asking.slot, value), open=open_topics)
-        if asking.topic < len(self.state.open) and self.pack.slots[asking.slot].scope is Scope.TOPIC:
+        self.note(asking, {asking.slot: value} if self.pack.slots[asking.slot].scope is Scope.TOPIC else {})
+
+    def fill_along(self, asking: Asking) -> bool:
+        """Take what answers the question in another way: the phone where the name was asked for. Tell whether it did."""
+        along = self.pack.slots[asking.slot].along
+        found = {name: value for name, value in told(self.pack, self.turn, along=along).items() if name in along}
+        self.keep(found)
+        self.note(asking, {name: value for name, value in found.items() if self.pack.slots[name].scope is Scope.TOPIC})
+        return bool(found)
+
+    def note(self, asking: Asking, slots: Mapping[str, object], *, telling: bool = False) -> None:
+        """Add values read in the turn to the request that asked, and its words unless they are a name, a phone or a yes."""
+        if asking.topic < len(self.state.open):
             topics = list(self.state.open)
             topic = topics[asking.topic]
-            words = f"{topic.words}\n{self.turn.text}" if self.turn.text else topic.words
-            topics[asking.topic] = replace(topic, slots={**topic.slots, asking.slot: value}, words=words)
+            telling = telling or not self.pack.slots[asking.slot].private
+            words = f"{topic.words}\n{self.turn.text}" if telling and self.turn.text else topic.words
+            topics[asking.topic] = replace(topic, slots={**topic.slots, **slots}, words=words)
             self.state = replace(self.state, open=tuple(topics))
 
     def interrupts(self, value: object) -> bool:
@@ -291,8 +330,7 @@ class _Decider:
         parse, asking = self.turn.parse, self.state.asking
         if parse is None or asking is None or self.turn.press is not None or parse.verdict is not Verdict.SURE:
             return False
-        slot = self.pack.slots[asking.slot]
-        if not slot.free:
+        if not by_its_words_only(self.pack, self.turn, asking.slot, value):
             return False
         asked = self.state.open[asking.topic].intent if asking.topic < len(self.state.open) else ""
         return any(self.is_other(reading.name, asked) and reading.confidence >= 0.6 for reading in parse.intents)
@@ -395,6 +433,22 @@ class _Decider:
         """Of several handoffs, the one to the queue that stands first in the pack's order; the others are noted in it."""
         order = {queue: place for place, queue in enumerate(self.pack.manifest.queue_priority)}
         return min(wanted, key=lambda one: order.get(one.queue, len(order)))
+
+
+def _joined(besides: Sequence[Part], parts: list[Part]) -> list[Part]:
+    """Put what is said beside the answers at the beginning of the first of them."""
+    lead = " ".join(paragraph for part in besides for paragraph in part.paragraphs)
+    first = next((part for part in parts if part.paragraphs or part.question), None)
+    if not lead or first is None:
+        return [*besides, *parts]
+    if first.paragraphs:
+        first.paragraphs[0] = f"{lead} {first.paragraphs[0]}"
+    else:
+        first.paragraphs.append(lead)
+    for part in besides:
+        first.rules += [rule for rule in part.rules if rule not in first.rules]
+        first.phrases += part.phrases
+    return parts
 
 
 def _messages(parts: Iterable[Part]) -> tuple[Say, ...]:

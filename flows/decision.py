@@ -201,6 +201,8 @@ class OpenRequest:
     due: str | None = None
     # ISO 8601; for a case: when the answer was promised
     is_case: bool = False
+    agent: str | None = None
+    # the name under which customers see the agent who has it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,14 @@ A `View` answers `get(name)` for one topic. It computes when asked and remembers
 was not asked yet raises `Needed`, which `decide` turns into a decision with lookups. Names that need no declaration:
 
     topic, topics                          the request's intent; all intents of the turn
+    previous_topic, topic_changed          the intent of the last request that was answered; whether this one is another
     turn.first .channel .length .edited .attachment .pressed .asked .now .text
-    request.open .number .state .queue .place .wait .due .case     the open request with people
+    request.open .number .state .queue .place .wait .due .agent .case     the open request with people
     queue_open.<queue>                     whether it works now
     misses, strays                         in a row
     readings                               the likely requests in a message: [{name, title, value}], best first
     handing_to                             the queue, while the pack's `after` flow runs ahead of a handoff
+    told.<slot>                            the value that the words of this very request gave the slot
     setting.<name>                         of pack.yml (a bare setting's name works in phrases)
 """
 
@@ -27,7 +29,6 @@ from flows.hours import is_open
 from flows.match import matches
 from flows.pack import Fact, Mention, Pack, Source, When, Words
 from flows.russian import as_date, how_named, plain, same_name, same_place
-
 
 MAX_READINGS = 3
 
@@ -98,7 +99,12 @@ class View:
             return self._slot(name)
         if name in self.pack.facts:
             fact = self.pack.facts[name]
-            value = self._fact(fact)
+            try:
+                value = self._fact(fact)
+            except SystemDown:
+                if not fact.optional:
+                    raise
+                value = None
             return fact.default if value is None else value
         if name in self.pack.sources:
             return self._source(self.pack.sources[name])
@@ -118,11 +124,17 @@ class View:
         turn, request = self.turn, self.turn.request
         if name.startswith("setting."):
             return self.pack.manifest.settings.get(name.removeprefix("setting."))
+        if name.startswith("told."):
+            return self.topic.slots.get(name.removeprefix("told.")) if self.topic else None
         if name.startswith("queue_open."):
             return is_open(self.pack, name.removeprefix("queue_open."), turn.now)
         own: dict[str, Callable[[], Any]] = {
             "topic": lambda: self.topic.intent if self.topic else None,
             "topics": lambda: self.topics,
+            "previous_topic": lambda: self.state.done[-1].intent if self.state.done else None,
+            "topic_changed": lambda: bool(
+                self.state.done and self.topic and self.state.done[-1].intent != self.topic.intent
+            ),
             "misses": lambda: self.state.misses,
             "strays": lambda: self.state.strays,
             "down": lambda: sorted(turn.down),
@@ -141,6 +153,7 @@ class View:
             "turn.attachment": lambda: turn.attachments[0].kind if turn.attachments else None,
             "turn.asked": lambda: self.state.asking.slot if self.state.asking else None,
             "turn.now": lambda: turn.now,
+            "turn.today": lambda: self.today.isoformat(),
             "turn.hour": lambda: turn.now.astimezone(self.tz).hour,
             "request.open": lambda: request is not None,
             "request.number": lambda: request.number if request else None,
@@ -149,6 +162,7 @@ class View:
             "request.place": lambda: request.place if request else None,
             "request.wait": lambda: request.wait_minutes if request else None,
             "request.due": lambda: request.due if request else None,
+            "request.agent": lambda: request.agent if request else None,
             "request.case": lambda: request.is_case if request else None,
         }
         if name in own:
@@ -229,7 +243,7 @@ class View:
         if members is None:
             return None
         text = self.words(mention.within)
-        named = [(how_named(str(member.get(mention.field) or ""), text), member) for member in members]
+        named = [(how_named(_texts(member, mention.field.split(".")), text), member) for member in members]
         best = max((count for count, _ in named), default=0)
         return [member for count, member in named if best and count == best]
 
@@ -248,7 +262,7 @@ class View:
         return "current" if (date.year, date.month) == (self.today.year, self.today.month) else "previous"
 
     def _list_fact(self, fact: Fact) -> Any:
-        query = fact.count or fact.leading or fact.pick or fact.every
+        query = fact.count or fact.leading or fact.pick or fact.last or fact.every
         assert query is not None
         members = self.get(query.of)
         if members is None:
@@ -262,6 +276,8 @@ class View:
         if fact.every:
             return bool(fits) and all(fits)
         chosen = [member for member, fit in zip(members, fits, strict=True) if fit]
+        if fact.last:
+            return chosen[-1] if chosen else None
         return chosen[0] if len(chosen) == 1 else None
 
     def _fits(self, conditions: When, member: Any) -> bool:
@@ -282,6 +298,15 @@ class View:
         if isinstance(condition, Mapping):
             return {key: self._filled(one) for key, one in condition.items()}
         return condition
+
+
+def _texts(value: Any, path: list[str]) -> str:
+    """The texts that a path leads to, lists on the way walked; of an object at its end the name."""
+    if isinstance(value, list | tuple):
+        return " ".join(_texts(one, path) for one in value)
+    if isinstance(value, Mapping):
+        return _texts(value.get(path[0]), path[1:]) if path else str(value.get("name") or "")
+    return str(value) if value is not None and not path else ""
 
 
 @lru_cache(maxsize=4096)

@@ -73,6 +73,8 @@ class Slot(Part):
     # fills it unasked
     anywhere: bool = False
     # filled by its entity in any message, not only in an answer to the question for it
+    along: Names = ()
+    # other slots that an answer to the question for it may fill too (name and phone in one message)
     free: bool = False
     # any text is an answer to the question for it
     pattern: str | None = None
@@ -147,6 +149,8 @@ class Fact(Part):
     values: tuple[Any, ...] = ()
     # enum: all the values it may have
     default: Any = None
+    optional: bool = False
+    # true: when a system does not answer, the value is the default and the flow goes on
     path: str | None = Field(alias="from", default=None)
     # dotted path into a source, e.g. order.status; also turn.*, request.*, queue.*
     cases: tuple[Case, ...] | None = None
@@ -163,6 +167,8 @@ class Fact(Part):
     # how many members from the beginning of the list satisfy `where`
     pick: ListQuery | None = None
     # the only member that satisfies `where`; none or several: unknown
+    last: ListQuery | None = None
+    # the last member that satisfies `where`
     every: ListQuery | None = None
     # bool: the list is not empty and all members satisfy `where`
     same_name: Text2 | None = None
@@ -185,7 +191,7 @@ class Fact(Part):
 
 
 FACT_WAYS = (
-    "path", "cases", "when", "days_since", "plus_days", "month_of", "count", "leading", "pick", "every",
+    "path", "cases", "when", "days_since", "plus_days", "month_of", "count", "leading", "pick", "last", "every",
     "same_name", "same_place", "recent", "words", "mentioned", "entry", "known",
 )  # fmt: skip
 
@@ -361,6 +367,8 @@ class Flow(Part):
     # run the pack's `before` flow first
     dialogue: bool = False
     # small talk and repair: no request of its own, never kept open
+    beside: str | None = None
+    # flow that is run instead when the turn has requests too: said in one message with the first answer (a greeting)
     stray: bool = False
     # leads nowhere: the built-in `strays` counts such turns in a row
     steps: tuple[AnyStep, ...]

@@ -14,7 +14,7 @@ from typing import Any
 from flows.errors import ContentError
 from flows.facts import SystemDown, View
 from flows.pack import Pack, Phrase
-from flows.russian import as_date, day, first_and_patronymic, listed, money, plural
+from flows.russian import as_date, day, first_and_patronymic, listed, money, phone_number, plural
 
 PLACEHOLDER = re.compile(r"\{([\w.$]+)((?:\|[^{}|]+)*)\}")
 OPTIONAL = re.compile(r"\[\[(.*?)\]\]", re.S)
@@ -27,6 +27,7 @@ FILTERS: dict[str, Filter] = {
     "time": lambda value, _, view: datetime.fromisoformat(str(value)).astimezone(view.tz).strftime("%H:%M"),
     "money": lambda value, *_: money(value),
     "name": lambda value, *_: first_and_patronymic(str(value)),
+    "phone": lambda value, *_: phone_number(str(value)),
     "list": lambda value, *_: listed([str(one) for one in value]),
     "lower": lambda value, *_: str(value).lower(),
     "first": lambda value, *_: str(value)[:1].upper() + str(value)[1:],
@@ -65,8 +66,8 @@ def render(pack: Pack, name: str, view: View, seed: int, last: int | None = None
     for step in range(len(variants)):
         number = (start + step) % len(variants)
         text = fill(variants[number], view)
-        if text is not None:
-            return text, number
+        if text:
+            return text[0].upper() + text[1:], number  # what stood before the first word may have been left out
     unknown = sorted({name for variant in variants for name in placeholders(variant) if view.quiet(name) is None})
     raise ContentError(f"phrase {name!r} cannot be said: {', '.join(unknown)} not known")
 

@@ -57,6 +57,14 @@ def money(value: Decimal | float | int) -> str:
     return f"{text} ₽"
 
 
+def phone_number(value: str) -> str:
+    """A phone number as people read it: +7 916 123-45-67; another country's is left as it is."""
+    digits = re.sub(r"\D", "", value)
+    if len(digits) == 11 and digits[0] in "78":
+        return f"+7 {digits[1:4]} {digits[4:7]}-{digits[7:9]}-{digits[9:]}"
+    return value
+
+
 def first_and_patronymic(full_name: str) -> str:
     """Мария Петровна out of Иванова Мария Петровна (surname, name, patronymic)."""
     parts = full_name.split()
@@ -91,9 +99,18 @@ def same_place(said: str, known: str) -> bool:
 
 def how_named(name: str, text: str) -> int:
     """Count the words of a name (of goods, say) that a text has, in any case: «где мои сковородки» names Сковорода 28 см."""
-    said = [word for word in _WORD.findall(plain(text)) if len(word) > 3]
-    words = [word for word in _WORD.findall(plain(name)) if len(word) > 3]
-    return sum(any(_alike(one, word) or _same_stem(one, word) for one in said) for word in words)
+    said = _telling_words(text)
+    return sum(
+        any(
+            one == word or (not (one + word).isascii() and (_alike(one, word) or _same_stem(one, word))) for one in said
+        )
+        for word in _telling_words(name)
+    )
+
+
+def _telling_words(text: str) -> list[str]:
+    """Words of four letters and more, numbers of three digits and more (of which none stands for another)."""
+    return [word for word in _WORD.findall(plain(text)) if len(word) > 3 or (len(word) == 3 and word.isdigit())]
 
 
 def _same_stem(one: str, other: str) -> bool:

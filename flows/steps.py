@@ -39,6 +39,8 @@ from flows.phrases import fill, phrase, render
 from flows.tables import hits
 
 MAX_STEPS = 250
+MAX_EACH = 6
+# buttons made of a list's members: what a small screen and VK's keyboard hold
 
 
 class ActNeeded(Exception):
@@ -209,9 +211,9 @@ class _Server:
             raise ContentError(f"table {name!r}: {error}") from error
         for hit in found:
             before = self.rules
-            self.rules = _merged(self.rules, hit.row.rule)
+            self.rules = _merged(self.rules, (*hit.row.rule, *hit.beside))
             signal = self.take(hit.row.steps)
-            if not hit.row.steps:
+            if not hit.row.steps or hit.beside:
                 self.part.rules = list(_merged(tuple(self.part.rules), self.rules))
             self.rules = before
             if signal is not Signal.ON:
@@ -256,7 +258,7 @@ class _Server:
         specs = [pack.buttons[one] if isinstance(one, str) else one for one in spoken.buttons]
         made = []
         if spoken.each and spoken.each_title and spoken.each_value:
-            for member in self.view.get(spoken.each) or ():
+            for member in (self.view.get(spoken.each) or ())[:MAX_EACH]:
                 title, value = fill(spoken.each_title, self.view, member), fill(spoken.each_value, self.view, member)
                 if title and value:
                     made.append(ButtonSpec(title=title, value=value))

@@ -16,6 +16,8 @@ class TableHit:
 
     number: int
     row: Row
+    beside: tuple[str, ...] = ()
+    # rules of other rows that hold too and agree: of the same rank, or without one and with nothing to do
 
 
 def hits(table: Table, get: Get) -> list[TableHit]:
@@ -37,7 +39,17 @@ def hits(table: Table, get: Get) -> list[TableHit]:
         case Hit.PRIORITY:
             return sorted(found, key=lambda hit: (-hit.row.priority, -size(hit.row.when), hit.number))[:1]
         case _:
-            ranked = [hit for hit in found if hit.row.rank is not None]
-            decisive = min(ranked, key=lambda hit: (hit.row.rank or 0, hit.number), default=None)
-            beside = [hit for hit in found if hit.row.rank is None]
-            return beside + ([decisive] if decisive else [])
+            return _by_rank(found)
+
+
+def _by_rank(found: list[TableHit]) -> list[TableHit]:
+    """The row of the lowest rank, of several the one with most conditions; the rows without a rank go before it."""
+    ranked = [hit for hit in found if hit.row.rank is not None]
+    unranked = [hit for hit in found if hit.row.rank is None]
+    if not ranked:
+        return unranked
+    decisive = min(ranked, key=lambda hit: (hit.row.rank or 0, -size(hit.row.when), hit.number))
+    agreeing = [hit for hit in ranked if hit is not decisive and hit.row.rank == decisive.row.rank]
+    silent = [hit for hit in unranked if not hit.row.steps]
+    beside = tuple(rule for hit in (*agreeing, *silent) for rule in hit.row.rule)
+    return [*unranked, TableHit(decisive.number, decisive.row, beside)]

@@ -22,7 +22,7 @@ from pathlib import Path
 import yaml
 
 from nlu import progress
-from nlu.threads import use_one_core
+from nlu.threads import use_cores
 
 ROOT = Path(__file__).resolve().parent
 INVENTORY = ROOT.parent / "flows" / "packs" / "shop" / "intents.yml"
@@ -104,7 +104,7 @@ def main() -> None:
     if arguments.domain_only:
         print(write_domain())
         return
-    use_one_core()
+    use_cores(os.cpu_count() or 1)
     archive = build(arguments.models, force=arguments.force)
     progress.report("done", archive.name.removesuffix(".tar.gz"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,3 +99,9 @@ def held_out(folder: Path, pattern: str) -> list[Example]:
                 Example(text, intents, spans, voice=path.stem, kind=str(item.get("kind", "")))
             )
     return examples
+
+
+def unseen(examples: Iterable[Example], trained: Iterable[Example]) -> list[Example]:
+    """Return the messages that no training message equals: "неа" is written by everybody, and proves nothing."""
+    known = {example.text.casefold().strip() for example in trained}
+    return [example for example in examples if example.text.casefold().strip() not in known]

@@ -1,4 +1,9 @@
-"""A trained model that reads messages: the object of `firstline nlu parse`, from one run of Rasa's graph a message."""
+"""A trained model that reads messages: the object of `firstline nlu parse`, out of Rasa's graph.
+
+A message is read as a whole; where it may hold several requests its clauses are read too, in one batch, and joined.
+Only the nodes of the graph that are needed run: clauses need no entities, and nothing needs Rasa's handling of
+`/intent` messages, which would let a customer dictate a reading.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +17,15 @@ from rasa.core.channels.channel import UserMessage
 from rasa.engine.constants import PLACEHOLDER_MESSAGE, PLACEHOLDER_TRACKER
 
 from nlu import thresholds
-from nlu._text import split
+from nlu.components.entities import NOW, RuleEntityExtractor
+from nlu.components.intents import KernelIntentClassifier
+from nlu.core.language import is_wordless
+from nlu.text import clauses as parts
+from nlu.text.entities import Entity
 from nlu.thresholds import Verdict
 
 RANKING = 5
-Reading = dict[str, Any]
+Ranking = list[dict[str, Any]]
 
 
 class Reader:
@@ -25,40 +34,73 @@ class Reader:
     def __init__(self, archive: Path) -> None:
         """Load the archive through Rasa and read a first message, so that the encoders are warm."""
         self.model = archive.name.removesuffix(".tar.gz")
-        self._agent = Agent.load(str(archive))
-        if self._agent.processor is None:
+        processor = Agent.load(str(archive)).processor
+        if processor is None:
             raise FileNotFoundError(f"Rasa could not load {archive}.")
-        self._runner = self._agent.processor.graph_runner
-        self._target = self._agent.processor.model_metadata.nlu_target
+        self._runner = processor.graph_runner
+        nodes = processor.model_metadata.predict_schema.nodes
+        self._intents = [name for name, node in nodes.items() if node.uses is KernelIntentClassifier][-1]
+        self._entities = next(name for name, node in nodes.items() if node.uses is RuleEntityExtractor)
         self._thresholds = thresholds.load()
-        self.read("Здравствуйте, где мой заказ 12345?")
+        self.read("Здравствуйте, где мой заказ 12345? И когда вернёте деньги за прошлый?")
 
-    def read(self, text: str, *, now: datetime | None = None, clauses: bool = True) -> Reading:
+    def read(self, text: str, *, now: datetime | None = None, clauses: bool = True) -> dict[str, Any]:
         """Return what is to be understood from one message."""
-        parts = split(text) if clauses else []
-        texts = [text, *(part.text for part in parts)] if len(parts) > 1 else [text]
-        whole, *rest = self._graph(texts, now)
-        ranking = whole["intent_ranking"]
-        verdict = self._thresholds.verdict([reading["confidence"] for reading in ranking])
-        intents = [] if verdict is Verdict.NOT_UNDERSTOOD else [ranking[0]]
+        [whole] = self._run([text], self._entities, now)
+        ranking: Ranking = whole["intent_ranking"]
+        entities = [_entity(found) for found in whole["entities"]]
+        verdict = self._verdict(text, ranking)
+        cut = parts.split(text, entities) if clauses and verdict is not Verdict.NOT_UNDERSTOOD else []
+        readings = self._join(ranking, cut) if verdict is not Verdict.NOT_UNDERSTOOD else []
+        if len(readings) > 1:
+            verdict = Verdict.SURE
+        owners = parts.attach(entities, cut, readings) if len(readings) > 1 else [0] * len(entities)
         return {
             "text": text,
-            "intents": intents,
+            "intents": [{"name": reading.intent, "confidence": reading.confidence} for reading in readings],
             "ranking": ranking[:RANKING],
-            "entities": [_entity(entity, 0) for entity in whole["entities"]],
+            "entities": [
+                {
+                    "entity": found.entity,
+                    "value": found.value,
+                    "text": found.text,
+                    "start": found.start,
+                    "end": found.end,
+                    "of": of or 0,
+                }
+                for found, of in zip(entities, owners, strict=True)
+            ],
             "verdict": verdict.value,
             "model": self.model,
         }
 
-    def _graph(self, texts: Sequence[str], now: datetime | None) -> list[Reading]:
-        """Run the NLU part of Rasa's graph over some texts at once."""
-        metadata = {"now": now.isoformat()} if now else {}
+    def _verdict(self, text: str, ranking: Ranking) -> Verdict:
+        if is_wordless(text):
+            return Verdict.NOT_UNDERSTOOD
+        return self._thresholds.verdict([reading["confidence"] for reading in ranking])
+
+    def _join(self, ranking: Ranking, cut: Sequence[parts.Clause]) -> list[parts.Reading]:
+        whole = _pairs(ranking)
+        if len(cut) < 2 or whole[0][1] >= self._thresholds.one_request:
+            return [parts.Reading(*whole[0], clauses=tuple(range(len(cut))))]
+        rankings = [
+            _pairs(message["intent_ranking"]) for message in self._run([clause.text for clause in cut], self._intents)
+        ]
+        return parts.join(whole, cut, rankings, **self._thresholds.joining, whole=self._thresholds.one_request)
+
+    def _run(self, texts: Sequence[str], target: str, now: datetime | None = None) -> list[dict[str, Any]]:
+        """Run the graph over some texts at once, as far as `target`."""
+        metadata = {NOW: now.isoformat()} if now else {}
         messages = [UserMessage(text, metadata=metadata) for text in texts]
         results = self._runner.run(
-            inputs={PLACEHOLDER_MESSAGE: messages, PLACEHOLDER_TRACKER: None}, targets=[self._target]
+            inputs={PLACEHOLDER_MESSAGE: messages, PLACEHOLDER_TRACKER: None}, targets=[target]
         )
-        return [message.data for message in results[self._target]]
+        return [message.data for message in results[target]]
 
 
-def _entity(entity: Reading, of: int) -> Reading:
-    return {**{key: entity[key] for key in ("entity", "value", "text", "start", "end")}, "of": of}
+def _pairs(ranking: Ranking) -> list[tuple[str, float]]:
+    return [(reading["name"], reading["confidence"]) for reading in ranking]
+
+
+def _entity(found: dict[str, Any]) -> Entity:
+    return Entity(found["entity"], found["value"], found["text"], found["start"], found["end"])

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from nlu.build import default_models
-from nlu.threads import use_one_core
+from nlu.threads import use_cores
 
 if TYPE_CHECKING:
     from nlu.reader import Reader
@@ -237,7 +237,7 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 lets the system choose")
     arguments = parser.parse_args()
-    use_one_core()
+    use_cores(1)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("rasa").setLevel(logging.WARNING)
     service = Service(arguments.models, os.environ.get(TOKEN_VARIABLE))

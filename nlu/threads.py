@@ -1,8 +1,9 @@
-"""One process, one core: more cores are used by more processes."""
+"""How many cores a process uses: serving one (more cores are used by more processes), training all."""
 
 from __future__ import annotations
 
 import os
+import warnings
 
 _VARIABLES = (
     "OMP_NUM_THREADS",
@@ -14,11 +15,12 @@ _VARIABLES = (
 )
 
 
-def use_one_core() -> None:
-    """Bind every library that starts threads of its own to one; call it before numpy or Rasa is imported."""
+def use_cores(count: int = 1) -> None:
+    """Bind every library that starts threads of its own; call it before numpy or Rasa is imported."""
     for variable in _VARIABLES:
-        os.environ[variable] = "1"
+        os.environ[variable] = str(count)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
     os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
+    warnings.filterwarnings("ignore")  # of Rasa's libraries about each other: nothing a user could act on

@@ -1,9 +1,9 @@
-"""From confidences to a verdict: sure, ambiguous, not understood. The two thresholds live in thresholds.yml."""
+"""From confidences to a verdict: sure, ambiguous, not understood. The thresholds live in thresholds.yml."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -26,6 +26,10 @@ class Thresholds:
 
     understood: float
     lead: float
+    one_request: float = 0.97
+    """A whole message as sure as this holds one request, whatever its parts say."""
+    joining: Mapping[str, float] = field(default_factory=dict)
+    """The other thresholds of nlu.text.clauses.join."""
 
     def verdict(self, confidences: Sequence[float]) -> Verdict:
         """Return the verdict on a ranking's confidences, best first."""
@@ -39,4 +43,6 @@ class Thresholds:
 def load(path: Path = FILE) -> Thresholds:
     """Read the thresholds; other keys of the file are the record of how they were chosen."""
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return Thresholds(understood=float(content["understood"]), lead=float(content["lead"]))
+    joining = {name: float(value) for name, value in (content.get("joining") or {}).items()}
+    one_request = joining.pop("whole", 0.97)
+    return Thresholds(float(content["understood"]), float(content["lead"]), one_request, joining)

@@ -13,16 +13,23 @@ ROOT = Path(__file__).parent.parent
 RULES = yaml.safe_load((Path(__file__).parent / "rules.yml").read_text("utf-8"))
 FAMILIES = {kind: families for kind, families in RULES.items() if kind != "not_yet"}
 NOT_YET = {f"{family}-{number}" for family, numbers in RULES["not_yet"].items() for number in numbers}
-ALL = [f"{family}-{number}" for families in FAMILIES.values() for family, numbers in families.items() for number in numbers]
+ALL = [
+    f"{family}-{number}" for families in FAMILIES.values() for family, numbers in families.items() for number in numbers
+]
 
 
 @lru_cache
 def ids_in(*folders: str) -> frozenset[str]:
     """All rule ids that occur in the YAML and Python files of some folders."""
-    files = [file for folder in folders for file in (ROOT / folder).rglob("*") if file.suffix in {".py", ".yml", ".yaml"}]
+    files = [
+        file for folder in folders for file in (ROOT / folder).rglob("*") if file.suffix in {".py", ".yml", ".yaml"}
+    ]
     own = {Path(__file__), Path(__file__).parent / "rules.yml"}
     return frozenset(
-        found for file in files if file not in own for found in re.findall(r"\b[A-Z][A-Z0-9]*-\d+\b", file.read_text("utf-8"))
+        found
+        for file in files
+        if file not in own
+        for found in re.findall(r"\b[A-Z][A-Z0-9]*-\d+\b", file.read_text("utf-8"))
     )
 
 

@@ -1,6 +1,7 @@
-"""Sentence embeddings as dense features: multilingual E5 (small) and Google's multilingual USE.
+"""Sentence embeddings as dense features: multilingual E5 (small) or Google's multilingual USE.
 
-They are frozen: what is learnt sits in the classifier.
+They are frozen: what is learnt sits in the classifier. The dear one can be kept for messages that the cheap one left
+in doubt (`unless_sure`): most messages are easy.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.featurizers.dense_featurizer.dense_featurizer import DenseFeaturizer
 from rasa.nlu.tokenizers.tokenizer import Tokenizer
-from rasa.shared.nlu.constants import TEXT
+from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
@@ -34,8 +35,8 @@ class SentenceEmbedding(DenseFeaturizer, GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """Return the defaults; `encoder` names one of `nlu.core.encoders`."""
-        return {**DenseFeaturizer.get_default_config(), "encoder": ENCODERS[0]}
+        """Return the defaults; `unless_sure` is a confidence, None: every message is embedded."""
+        return {**DenseFeaturizer.get_default_config(), "encoder": ENCODERS[0], "unless_sure": None}
 
     @classmethod
     def validate_config(cls, config: dict[str, Any]) -> None:
@@ -47,6 +48,8 @@ class SentenceEmbedding(DenseFeaturizer, GraphComponent):
         """Make the featurizer; the encoder itself is shared by the process."""
         super().__init__(config["encoder"], config)
         self._name: str = config["encoder"]
+        self._identifier = self._name  # the features' origin, by which a classifier asks for them
+        self._unless_sure: float | None = config["unless_sure"]
 
     @classmethod
     def create(
@@ -66,17 +69,22 @@ class SentenceEmbedding(DenseFeaturizer, GraphComponent):
         def progress(done: int, of: int) -> None:
             report("embed", f"embedding messages ({self._name})", done=done, of=of)
 
-        vectors = EmbeddingCache(self._name).encode([_text(message) for message in messages], progress)
-        self._add(messages, vectors)
+        self._add(messages, EmbeddingCache(self._name).encode([_text(message) for message in messages], progress))
         return training_data
 
     def process(self, messages: list[Message]) -> list[Message]:
-        """Embed incoming messages, all in one batch."""
-        self._add(messages, encoder(self._name).encode([_text(message) for message in messages]))
+        """Embed incoming messages in one batch, but for those already read with enough confidence."""
+        doubtful = [message for message in messages if not self._is_sure(message)]
+        if doubtful:
+            self._add(doubtful, encoder(self._name).encode([_text(message) for message in doubtful]))
         return messages
 
+    def _is_sure(self, message: Message) -> bool:
+        reading = message.get(INTENT)
+        return bool(self._unless_sure and reading and reading["confidence"] >= self._unless_sure)
+
     def _add(self, messages: list[Message], vectors: np.ndarray) -> None:
-        for message, vector in zip(messages, vectors, strict=True):
+        for message, vector in zip(messages, vectors):
             self.add_features_to_message(None, vector[None, :], TEXT, message)
 
 

@@ -13,7 +13,7 @@ from rasa.nlu.extractors.extractor import EntityExtractorMixin
 from rasa.shared.nlu.constants import ENTITIES, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
-from nlu._text import extract
+from nlu.text.entities import extract
 
 NOW = "now"
 """Key in a message's metadata: the moment, as ISO 8601, against which «завтра» is read."""

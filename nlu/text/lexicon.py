@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from nlu.text.words import words_of
+
 # ── Keyboard: the same key in the Latin and in the Russian layout ────────────────────────────────
 _LATIN_KEYS = "qwertyuiop[]asdfghjkl;'zxcvbnm,.`QWERTYUIOP{}ASDFGHJKL:\"ZXCVBNM<>~"
 _RUSSIAN_KEYS = "йцукенгшщзхъфывапролджэячсмитьбюёЙЦУКЕНГШЩЗХЪФЫВАПРОЛДЖЭЯЧСМИТЬБЮЁ"
@@ -80,58 +82,50 @@ TRANSLIT_SOFT = "бвдзлмнпрст"
 """After these letters writers of Latin leave out ь: skolko, est, dengi."""
 
 # Short or ambiguous words whose reading the costs alone would get wrong.
-TRANSLIT_WORDS: dict[str, str] = dict(
-    pair.split(":")
-    for pair in (
-        "i:и y:у u:у a:а v:в w:в s:с c:с k:к o:о ya:я ja:я ia:я ne:не na:на no:но ni:ни da:да net:нет za:за do:до "
-        "ot:от iz:из po:по mi:мы my:мы vi:вы vy:вы wy:вы ti:ты ty:ты on:он ona:она mne:мне moi:мой moy:мой moj:мой "
-        "moya:моя moja:моя moe:мое moyo:мое eto:это eta:эта gde:где kak:как kto:кто chto:что shto:что 4to:что cto:что "
-        "sto:что chto-to:что-то kogda:когда ko:ко pochemu:почему po4emu:почему esche:еще eshe:еще esho:еще escho:еще "
-        "eshyo:еще est:есть ochen:очень o4en:очень ok:ок okey:окей mozhno:можно mojno:можно vse:все vsyo:все "
-        "che:че 4e:че tam:там tut:тут sms:смс pvz:пвз spasibo:спасибо privet:привет pls:пожалуйста plz:пожалуйста "
-        "pozh:пожалуйста budet:будет esli:если ili:или bi:бы by:бы li:ли zhe:же je:же tovar:товар dengi:деньги "
-        "nuzhno:нужно nujno:нужно srok:срок pro:про so:со pod:под nad:над dlya:для dlja:для"
-    ).split()
+_TRANSLIT_PAIRS = words_of(
+    "i:и y:у u:у a:а v:в w:в s:с c:с k:к o:о ya:я ja:я ia:я ne:не na:на no:но ni:ни da:да net:нет za:за do:до "
+    "ot:от iz:из po:по mi:мы my:мы vi:вы vy:вы wy:вы ti:ты ty:ты on:он ona:она mne:мне moi:мой moy:мой moj:мой "
+    "moya:моя moja:моя moe:мое moyo:мое eto:это eta:эта gde:где kak:как kto:кто chto:что shto:что 4to:что cto:что "
+    "sto:что chto-to:что-то kogda:когда ko:ко pochemu:почему po4emu:почему esche:еще eshe:еще esho:еще escho:еще "
+    "eshyo:еще est:есть ochen:очень o4en:очень ok:ок okey:окей mozhno:можно mojno:можно vse:все vsyo:все "
+    "che:че 4e:че tam:там tut:тут sms:смс pvz:пвз spasibo:спасибо privet:привет pls:пожалуйста plz:пожалуйста "
+    "pozh:пожалуйста budet:будет esli:если ili:или bi:бы by:бы li:ли zhe:же je:же tovar:товар dengi:деньги den:день "
+    "nuzhno:нужно nujno:нужно srok:срок pro:про so:со pod:под nad:над dlya:для dlja:для"
 )
+TRANSLIT_WORDS: dict[str, str] = dict(pair.split(":") for pair in sorted(_TRANSLIT_PAIRS))
 
 # ── Words that are not Russian and stay as they are ──────────────────────────────────────────────
-ENGLISH = frozenset(
-    (
-        "the a an i you he she it we they me my your his her our their this that these those is am are was were be been "
-        "do does did done have has had can could will would shall should may might must not no yes and or but if "
-        "so because what when where which who why how there here to of in on at by for from with without about into "
-        "over after before again please thank thanks hello hi hey good morning day evening bye sorry help need want "
-        "like know think tell say said get got give go come came send sent receive received arrive arrived order "
-        "orders ordered parcel package delivery deliver delivered shipping shipped track tracking number status "
-        "return returned refund money back pay paid payment card price cost cancel cancelled change address phone "
-        "code account login password site app website work works working doesn't don't didn't can't won't isn't it's "
-        "i'm i've email mail call called speak english russian someone anyone operator agent support customer service "
-        "shop store buy bought item items product size color wrong broken still yet now today tomorrow yesterday week "
-        "weeks days ago long time last next any some all more much many very just only also too new old find "
-        "check wait waiting possible question problem issue answer understand language push error update link file server timeout loading failed "
-        " big small red black white free full empty user name set kit bank sms chat bot human person manager"
-    ).split()
+ENGLISH = words_of(
+    "the a an i you he she it we they me my your his her our their this that these those is am are was were be been "
+    "do does did done have has had can could will would shall should may might must not no yes and or but if "
+    "so because what when where which who why how there here to of in on at by for from with without about into "
+    "over after before again please thank thanks hello hi hey good morning day evening bye sorry help need want "
+    "like know think tell say said get got give go come came send sent receive received arrive arrived order "
+    "orders ordered parcel package delivery deliver delivered shipping shipped track tracking number status "
+    "return returned refund money back pay paid payment card price cost cancel cancelled change address phone "
+    "code account login password site app website work works working doesn't don't didn't can't won't isn't it's "
+    "i'm i've email mail call called speak english russian someone anyone operator agent support customer service "
+    "shop store buy bought item items product size color wrong broken still yet now today tomorrow yesterday week "
+    "weeks days ago long time last next any some all more much many very just only also too new old find "
+    "check wait waiting possible question problem issue answer understand language push error update link file server timeout loading failed "
+    " big small red black white free full empty user name set kit bank sms chat bot human person manager"
 )
-FOREIGN = frozenset(
-    (
-        "ich ist nicht und der die das wo mein meine wann bitte danke hallo guten tag habe haben kann wie ein eine "
-        "bestellung paket geld zuruck für fur auf mit von sie es wir donde dónde esta está mi pedido hola por favor "
-        "quiero cuando gracias no tengo el la los para con que ne zaman nerede siparis siparişim siparisim merhaba "
-        "tesekkurler para iade istiyorum var yok bir ve bu benim salom assalomu alaykum qayerda qachon buyurtma "
-        "buyurtmam menga kerak rahmat mening pulim bormi emas je est mon ma commande ou bonjour merci vous avez "
-        "ciao dove mio ordine grazie quando gdzie jest moje moja zamowienie dzien dobry prosze kiedy chce"
-    ).split()
+FOREIGN = words_of(
+    "ich ist nicht und der die das wo mein meine wann bitte danke hallo guten tag habe haben kann wie ein eine "
+    "bestellung paket geld zuruck für fur auf mit von sie es wir donde dónde esta está mi pedido hola por favor "
+    "quiero cuando gracias no tengo el la los para con que ne zaman nerede siparis siparişim siparisim merhaba "
+    "tesekkurler para iade istiyorum var yok bir ve bu benim salom assalomu alaykum qayerda qachon buyurtma "
+    "buyurtmam menga kerak rahmat mening pulim bormi emas je est mon ma commande ou bonjour merci vous avez "
+    "ciao dove mio ordine grazie quando gdzie jest moje moja zamowienie dzien dobry prosze kiedy chce"
 )
-BRANDS = frozenset(
-    (
-        "iphone ipad macbook apple airpods samsung galaxy xiaomi redmi mi poco huawei honor realme nokia lenovo asus "
-        "acer hp dell lg sony philips bosch braun tefal dyson polaris redmond kitfort vitek scarlett moulinex rowenta "
-        "electrolux indesit beko haier gorenje makita nike adidas puma reebok zara mango lego barbie nivea garnier "
-        "loreal maybelline visa mastercard maestro mir sbp telegram whatsapp viber vk google android ios windows chrome "
-        "safari xbox playstation ps usb wifi wi-fi bluetooth led cdek dpd dhl ems boxberry pony ozon avito premium plus "
-        "pro max mini lite pay sim pin qr pdf id online offline vip xl xxl xs gps tv hd ssd nfc type ultra note "
-        "one two go express flex cvc cvv sale black friday gold silver"
-    ).split()
+BRANDS = words_of(
+    "iphone ipad macbook apple airpods samsung galaxy xiaomi redmi mi poco huawei honor realme nokia lenovo asus "
+    "acer hp dell lg sony philips bosch braun tefal dyson polaris redmond kitfort vitek scarlett moulinex rowenta "
+    "electrolux indesit beko haier gorenje makita nike adidas puma reebok zara mango lego barbie nivea garnier "
+    "loreal maybelline visa mastercard maestro mir sbp telegram whatsapp viber vk google android ios windows chrome "
+    "safari xbox playstation ps usb wifi wi-fi bluetooth led cdek dpd dhl ems boxberry pony ozon avito premium plus "
+    "pro max mini lite pay sim pin qr pdf id online offline vip xl xxl xs gps tv hd ssd nfc type ultra note "
+    "one two go express flex cvc cvv sale black friday gold silver"
 )
 
 # ── Slang, short forms and the commonest misspellings ────────────────────────────────────────────

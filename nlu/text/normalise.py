@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from nlu.text import lexicon, script
-from nlu.text.words import known, lemma
+from nlu.text.words import grammemes, known, lemma, words_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,16 +161,14 @@ def _shield(text: str) -> str:
 
 def _latin_edits(text: str, *, has_cyrillic: bool) -> list[tuple[int, int, str]]:
     words = [match for match in _LATIN_WORD.finditer(text) if match.group().lower() not in lexicon.BRANDS]
-    chunks = [
-        match for match in _CHUNK.finditer(text) if match.group().strip(".,;:'\"").lower() not in lexicon.BRANDS
-    ]
+    chunks = [match for match in _CHUNK.finditer(text) if match.group().strip(".,;:'\"").lower() not in lexicon.BRANDS]
     layout = _weight(chunks, [script.from_latin_keys(match.group()) is not None for match in chunks])
     translit = _weight(words, [script.from_translit(match.group()) is not None for match in words])
     foreign = _weight(words, [_is_foreign(match.group()) for match in words])
     if layout >= _SURE_SHARE and layout >= max(translit, foreign):
         return [_layout_edit(match) for match in chunks]
-    if translit >= _SURE_SHARE and (translit - foreign > 0.15 or has_cyrillic and foreign < 0.5):
-        return [(*match.span(), _translit_reading(match.group())) for match in words]
+    if translit >= _SURE_SHARE and (translit - foreign > 0.15 or (has_cyrillic and foreign < 0.5)):
+        return _translit_edits(words)
     return _word_by_word(words, chunks, foreign) if has_cyrillic else []
 
 
@@ -194,8 +192,22 @@ def _layout_edit(match: re.Match[str]) -> tuple[int, int, str]:
     return (*match.span(), found)
 
 
-def _translit_reading(word: str) -> str:
-    return script.from_translit(word) or script.transcribe(word)
+_BEFORE_INFINITIVE = words_of(
+    "хочу хотел хотела хотим могу может можем можно нельзя надо нужно как где куда чтобы чтоб прошу"
+)
+
+
+def _translit_edits(words: Sequence[re.Match[str]]) -> list[tuple[int, int, str]]:
+    """Read every word; one that may lack its soft sign is an infinitive after 'хочу', 'как', 'можно'."""
+    edits = []
+    near: list[str] = []
+    for match in words:
+        reading = script.from_translit(match.group()) or script.transcribe(match.group())
+        if reading.endswith("т") and _BEFORE_INFINITIVE & set(near[-3:]) and "INFN" in grammemes(reading + "ь"):
+            reading += "ь"
+        near.append(reading.lower())
+        edits.append((*match.span(), reading))
+    return edits
 
 
 def _word_by_word(
@@ -267,7 +279,9 @@ def _undrawn(word: str) -> str:
     for run in runs:
         if len(runs) > 1:
             kept = word[: run.start()] + run.group(1) * 2 + word[run.end() :]
-            if script.is_word(candidate := _REPEATED.sub(lambda m: m.group(1), kept[: run.start()]) + kept[run.start() :]):
+            if script.is_word(
+                candidate := _REPEATED.sub(lambda m: m.group(1), kept[: run.start()]) + kept[run.start() :]
+            ):
                 return candidate
     if script.is_word(one):
         return one

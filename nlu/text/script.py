@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from nlu.text import lexicon
-from nlu.text.words import begins_word, known
+from nlu.text.words import begins_word, known, words_of
 
 _CACHE = 20_000
 _BEAM = 32
@@ -24,9 +24,9 @@ def is_word(word: str) -> bool:
     return known(word) or word in lexicon.SLANG
 
 
-_TWO_LETTER_WORDS = frozenset(
+_TWO_LETTER_WORDS = words_of(
     "да не ну на но ни за до от из по мы вы ты он мне же ли бы ко об со их ее её им ей то та те ту ок ой эх ах чё че "
-    "лк уж во ща".split()
+    "лк уж во ща"
 )
 
 

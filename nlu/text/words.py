@@ -10,6 +10,12 @@ from pymorphy3 import MorphAnalyzer
 _CACHE = 50_000
 
 
+def words_of(table: str) -> frozenset[str]:
+    """Return the words of a table written as text; lines that begin with # are comments."""
+    lines = (line for line in table.splitlines() if not line.lstrip().startswith("#"))
+    return frozenset(word for line in lines for word in line.split())
+
+
 @lru_cache(maxsize=1)
 def dictionary() -> Any:
     """Return the one analyzer of the process; the first call loads it (about 0.2 s)."""

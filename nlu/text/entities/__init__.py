@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from nlu.text.entities import amounts, dates, goods, names, numbers, places
+from nlu.text.entities import amounts, dates, goods, names, numbers, places, relative_dates
 from nlu.text.entities.line import Entity, Line
 from nlu.text.normalise import Token, normalise
 
@@ -20,7 +20,7 @@ def extract(text: str, now: date | datetime | None = None, tokens: Sequence[Toke
 
     `now` is the day that 'вчера' is counted from (today by default); `tokens` are the words of `normalise`, if at hand.
     """
-    today = now.date() if isinstance(now, datetime) else now or date.today()
+    today = now.date() if isinstance(now, datetime) else now or datetime.now().astimezone().date()
     line = Line(text, normalise(text).tokens if tokens is None else tokens)
     numbers.find_tracking(line)
     numbers.find_phones(line)
@@ -29,7 +29,7 @@ def extract(text: str, now: date | datetime | None = None, tokens: Sequence[Toke
     amounts.find_marked(line)
     numbers.find_orders(line)
     amounts.find_bare(line)
-    dates.find_relative(line, today)
+    relative_dates.find_relative(line, today)
     places.find_marked(line)
     names.find(line)
     places.find(line)

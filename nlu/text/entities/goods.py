@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from nlu.text.entities.goods_list import BOUGHT, CONTAINERS, DEVICES, DOUBTFUL, GOODS, HEADS_WITH_ADJECTIVE
+from nlu.text.entities.goods_list import BOUGHT, CONTAINERS, DEVICES, DOUBTFUL, GOODS, HEADS_WITH_ADJECTIVE, TRADED
 from nlu.text.entities.line import Line
-from nlu.text.words import parses
+from nlu.text.words import parses, words_of
 
 # ── Goods ────────────────────────────────────────────────────────────────────────────────────────
-_NOT_A_KIND = frozenset(
+_NOT_A_KIND = words_of(
     "мой твой наш ваш свой этот тот такой весь сам самый другой один какой какой-то некоторый любой каждый новый старый "
     "первый второй третий четвертый последний целый следующий прошлый должный нужный похожий одинаковый данный его "
-    "который чужой купленный заказанный оплаченный весь разный обычный плохой хороший красивый никакой ни два".split()
+    "который чужой купленный заказанный оплаченный весь разный обычный плохой хороший красивый никакой ни два"
 )
-_AFTER_DEVICE = frozenset("номер по на с через код мой".split())
+_AFTER_DEVICE = words_of("номер номера номеру по на с через код")
 
 
 def find_products(line: Line) -> None:
@@ -35,9 +35,9 @@ def head_of(word: str) -> str | None:
     """Return the lemma by which a word is a noun of goods."""
     for parse in parses(word)[:6]:
         lemma = parse.normal_form.replace("ё", "е")
-        if lemma in GOODS or lemma in HEADS_WITH_ADJECTIVE or lemma in CONTAINERS:
-            if parse.tag.POS in ("NOUN", "ADJF", None) and parse.score > 0.02:
-                return str(lemma)
+        listed = lemma in GOODS or lemma in HEADS_WITH_ADJECTIVE or lemma in CONTAINERS
+        if listed and parse.tag.POS in ("NOUN", "ADJF", None) and parse.score > 0.02:
+            return str(lemma)
     return None
 
 
@@ -50,10 +50,12 @@ def _meant_as_goods(line: Line, index: int, head: str) -> bool:
             return False
     if head in CONTAINERS:
         return _genitive_follows(line, index)
-    if head in DEVICES or head in DOUBTFUL:
-        before = line.tokens[index - 1] if index else None
-        if head in DEVICES and before and (before.lemma in _AFTER_DEVICE or before.norm in _AFTER_DEVICE):
+    if head in DEVICES:
+        before = line.tokens[max(0, index - 2) : index]
+        if (before and before[-1].norm in _AFTER_DEVICE) or line.tokens[index].norm == "часов":
             return False
+        return any(token.lemma in TRADED for token in before)
+    if head in DOUBTFUL:
         window = line.tokens[max(0, index - 4) : index + 4]
         return any(token.lemma in BOUGHT for token in window if token is not line.tokens[index])
     return True
@@ -78,10 +80,16 @@ def _phrase(line: Line, index: int, head: str) -> tuple[int, int]:
         owned = beyond and line.adjacent(last + 1, last + 2) and "NOUN" in parses(beyond.norm)[0].tag.grammemes
         if not owned:
             last += 1
-    elif last + 2 < len(line.tokens) and line.tokens[last + 1].norm == "для" and line.adjacent(last, last + 1):
-        if "NOUN" in parses(line.tokens[last + 2].norm)[0].tag.grammemes:
-            last += 2
+    elif _for_something(line, last):
+        last += 2
     return first, last
+
+
+def _for_something(line: Line, index: int) -> bool:
+    """Tell whether 'для' and a noun follow: 'крем для рук'."""
+    if index + 2 >= len(line.tokens) or line.tokens[index + 1].norm != "для" or not line.adjacent(index, index + 1):
+        return False
+    return "NOUN" in parses(line.tokens[index + 2].norm)[0].tag.grammemes
 
 
 def _is_kind(line: Line, index: int) -> bool:
@@ -94,8 +102,8 @@ def _is_kind(line: Line, index: int) -> bool:
 
 
 # ── Delivery methods ─────────────────────────────────────────────────────────────────────────────
-_CHOICE = frozenset("вместо или либо чем только можно лучше хотеть способ доставка удобнее дешевле не".split())
-_WANTS_COURIER = frozenset("чтоб чтобы вместо вызвать доплата доставка на с через хотеть или либо".split())
+_CHOICE = words_of("вместо или либо чем только можно лучше хотеть способ доставка удобнее дешевле не")
+_WANTS_COURIER = words_of("чтоб чтобы вместо вызвать доплата доставка на с через хотеть или либо")
 
 
 def find_delivery(line: Line) -> None:
@@ -105,7 +113,9 @@ def find_delivery(line: Line) -> None:
         if method is not None:
             value, first, last = method
             line.take("delivery_method", value, line.tokens[first].start, line.tokens[last].end)
-        elif token.norm.startswith(("самовывоз", "постамат", "почтомат")):
+        elif token.norm.startswith("самовывоз") or (
+            token.norm.startswith(("постамат", "почтомат")) and not _spoken_of(line, index)
+        ):
             line.take("delivery_method", "pickup", token.start, token.end)
 
 
@@ -118,31 +128,56 @@ def _method(line: Line, index: int) -> tuple[str, int, int] | None:
     if token.lemma == "курьер":
         if token.norm == "курьером":
             return None if before and before.norm == "с" and not _wanted(line, index) else ("courier", index, index)
+        if before and before.lemma == "доставка" and token.norm == "курьер":
+            return None
         if before and (before.norm in _WANTS_COURIER or before.lemma in _WANTS_COURIER - {"на", "с"}):
             return "courier", index, index
         return None
     if token.lemma == "курьерский" and following and following.lemma in ("доставка", "служба"):
         return ("courier", index, index + 1) if following.lemma == "доставка" or following.norm == "службой" else None
     if token.lemma == "пункт" and following and following.norm in ("выдачи", "самовывоза"):
-        return "pickup", index, index + 1
-    if token.norm in ("сдэком", "сдеком", "боксберри", "сдэк") and before and before.norm in ("можно", "через", "или", "ли"):
+        return None if _spoken_of(line, index) else ("pickup", index, index + 1)
+    if (
+        token.norm in ("сдэком", "сдеком", "боксберри", "сдэк")
+        and before
+        and before.norm in ("можно", "через", "или", "ли")
+    ):
         return "courier", index, index
     return None
 
 
+def _spoken_of(line: Line, index: int) -> bool:
+    """Tell whether a pick-up point is spoken of as a place with people, a phone, a door."""
+    token = line.tokens[index]
+    before = [word.lemma for word in line.tokens[max(0, index - 2) : index]]
+    starts = index == 0 or line.text[: token.start].rstrip()[-1:] in ".!?\n"
+    return (starts and token.text[:1].isupper() and len(line.tokens) > 3) or bool(_PLACE_TALK & set(before))
+
+
+_PLACE_TALK = words_of(
+    "телефон номер контакт дозвониться девушка парень человек женщина сотрудник сотрудница связь видео запись "
+    "руководить работник дверь хамить позвонить про"
+)
+
+
 def _wanted(line: Line, index: int) -> bool:
-    return any(token.lemma in ("доставка", "заказывать", "заказать") for token in line.tokens[max(0, index - 3) : index])
+    return any(
+        token.lemma in ("доставка", "заказывать", "заказать", "отправить", "выслать")
+        for token in line.tokens[max(0, index - 3) : index]
+    )
 
 
 def _post(line: Line, index: int) -> tuple[str, int, int] | None:
     token = line.tokens[index]
     before = line.tokens[index - 1] if index else None
-    if before and before.lemma in ("электронный", "моя", "мой", "эл") or _email_near(line, index):
+    if (before and before.lemma in ("электронный", "моя", "мой", "эл")) or _email_near(line, index):
         return None
     last = index + 1 if index + 1 < len(line.tokens) and line.tokens[index + 1].norm == "россии" else index
     if token.norm == "почтой":
         return "post", index, last
-    if before and (before.lemma in _CHOICE or before.norm == "по" and token.norm == "почте"):
+    if before and before.lemma in _CHOICE and token.norm != "почта":
+        return "post", index, last
+    if before and before.norm == "по" and token.norm == "почте" and _wanted(line, index):
         return "post", index, last
     return None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from nlu.text.entities.line import Line
 from nlu.text.normalise import Token
-from nlu.text.words import known, parses
+from nlu.text.words import known, parses, words_of
 
 _ROLES = {"Surn": "surname", "Name": "name", "Patr": "patronymic"}
 _SURNAME_ENDING = re.compile(
@@ -17,23 +17,26 @@ _SURNAME_ENDING = re.compile(
 _INITIALS = re.compile(r"\s*[А-Я]\.?\s?[А-Я]\.?(?![А-Яа-я])|\s*[А-Я]\.(?![А-Яа-я])")
 
 # What stands before a person: then even an ordinary or unknown word is a name.
-_INTRODUCES = frozenset(
+_INTRODUCES = words_of(
     "зовут звать зовите фамилия имя отчество фио получатель получателем представиться назваться впишите вписать "
-    "внести внесите внеси пропишите записать запишите перепишите адресат имени фамилией фамилию".split()
+    "внести внесите внеси пропишите записать запишите перепишите адресат имени фамилией фамилию"
 )
-_PEOPLE = frozenset(
+_PEOPLE = words_of(
     "сосед соседка муж жена мама папа брат сестра сын дочь дочка внук внучка бабушка дедушка тетя дядя тетка теща "
     "свекровь мать отец подруга друг менеджер оператор сотрудник сотрудница курьер специалист консультант почтальонша "
     "почтальон начальник начальница девушка мужчина гражданин гражданка г-н госпожа господин невестка зять кум кума "
+    "пристав судья майор лейтенант капитан участковый полиция продавец грузчик самый "
     "директор бухгалтер блогер блогерша мастер тезка крестник племянник племянница однофамилец уважаемый какой-то какая-то "
-    "какой-нибудь некий некая любимый дорогой никакой получатель вдова".split()
+    "какой-нибудь некий некая любимый дорогой никакой получатель вдова"
 )
-_PLACE_BEFORE = frozenset("в во из до под через возле около город г область".split())
-_STREET_BEFORE = frozenset("улица ул проспект пр пр-т переулок пер площадь шоссе бульвар метро станция имени им".split())
-_NOT_PEOPLE = frozenset(
+_PLACE_BEFORE = words_of("в во из до под через возле около город г область")
+_STREET_BEFORE = words_of("улица ул проспект пр пр-т переулок пер площадь шоссе бульвар метро станция имени им")
+_NOT_PEOPLE = words_of(
     "почта россия магазин максимум роза вера любовь надежда слава лев марта май август ваш наш свет мир лада лада "
-    "нина-ричи лига победа тайна мила алиса маркет али экспресс ким марина-рощa али-экспресс".split()
-) - {"нина", "алиса", "марта"}
+    "лига победа тайна мила маркет экспресс питер спартак марс астана флекс хатико пьеро шолом аноним венера мухтар "
+    "меркурий зенит прошу внесите как не из по для барсик"
+)
+_NEVER_PEOPLE = words_of("почта россия магазин питер спартак марс астана флекс шолом аноним венера зенит как по из на")
 
 
 def find(line: Line) -> None:
@@ -76,6 +79,12 @@ def _only_a_name(word: str) -> bool:
     )
 
 
+@lru_cache(maxsize=50_000)
+def _likely_a_name(word: str) -> bool:
+    """Tell whether a word is first of all a name."""
+    return len(word) > 2 and bool(parses(word)[0].tag.grammemes & set(_ROLES))
+
+
 def _is_capital(token: Token, *, shouted: bool) -> bool:
     return not shouted and token.text[:1].isupper() and not token.text[1:2].isupper()
 
@@ -86,7 +95,7 @@ def _run_end(line: Line, first: int, shouted: bool) -> int:
     seen: set[str] = set()
     while index < min(first + 3, len(line.tokens)):
         token = line.tokens[index]
-        if not line.free(token.start, token.end) or index > first and not _close(line, index - 1):
+        if not line.free(token.start, token.end) or (index > first and not _close(line, index - 1)):
             break
         said = roles(token.norm)
         capital = _is_capital(token, shouted=shouted)
@@ -97,12 +106,18 @@ def _run_end(line: Line, first: int, shouted: bool) -> int:
         new = said - seen or (said if index == first else frozenset())
         if index > first and not new:
             break
-        lower_ok = "patronymic" in said or _only_a_name(token.norm) or (seen and said & {"surname", "name"})
-        if not capital and not lower_ok and not _introduced(line, first):
+        lower_ok = "patronymic" in said or _only_a_name(token.norm) or bool(seen and said & {"surname", "name"})
+        if index == first and not capital and "surname" in said and first + 1 < len(line.tokens):
+            lower_ok = lower_ok or _only_a_name(line.tokens[first + 1].norm)
+        if token.norm in _NEVER_PEOPLE or (
+            not capital
+            and not lower_ok
+            and not (_introduced(line, first) and (not known(token.norm) or _likely_a_name(token.norm)))
+        ):
             break
-        if index > first and not capital and _is_capital(line.tokens[first], shouted=shouted):
-            if not ("patronymic" in said or _only_a_name(token.norm)):
-                break
+        lower_after_capital = index > first and not capital and _is_capital(line.tokens[first], shouted=shouted)
+        if lower_after_capital and not ("patronymic" in said or _only_a_name(token.norm)):
+            break
         seen |= new if len(new) == 1 else set()
         index += 1
     return index
@@ -113,7 +128,7 @@ def _close(line: Line, left: int) -> bool:
 
 
 def _like_surname(token: Token, capital: bool) -> bool:
-    return capital or (not known(token.norm) and bool(_SURNAME_ENDING.search(token.norm)))
+    return (capital and not known(token.norm)) or (not known(token.norm) and bool(_SURNAME_ENDING.search(token.norm)))
 
 
 def _introduced(line: Line, first: int) -> bool:
@@ -121,6 +136,8 @@ def _introduced(line: Line, first: int) -> bool:
     if first == 0:
         return False
     before = line.tokens[first - 1]
+    if re.search(r"[.!?]", line.text[before.end : line.tokens[first].start]):
+        return False
     if before.lemma in _INTRODUCES or before.norm in _INTRODUCES:
         return True
     if before.norm in ("на", "это", "как", "моя", "мое", "мне") and first > 1:
@@ -158,12 +175,27 @@ def _is_single(line: Line, index: int, token: Token, said: frozenset[str], *, ca
     if not capital:
         return near_person and _only_a_name(token.norm)
     starts_sentence = index == 0 or line.text[: token.start].rstrip()[-1:] in ".!?\n"
-    if "name" in said and token.lemma not in _NOT_PEOPLE and (_only_a_name(token.norm) or not starts_sentence):
+    if "name" in said and (not starts_sentence or (token.lemma not in _NOT_PEOPLE and _likely_a_name(token.norm))):
         return not geographic or near_person or not starts_sentence
-    if "surname" in said and (near_person or not starts_sentence):
-        street = before is not None and before.norm in ("на", "по", "с") and _genitive_only(token.norm)
-        return not street and (near_person or not geographic or bool(before and before.norm in ("я", "на", "а", "не")))
-    return near_person and "name" in said
+    if "surname" not in said:
+        return False
+    street = before is not None and before.norm in ("на", "по", "с") and _genitive_only(token.norm)
+    if street or (starts_sentence and not near_person and not (_only_a_name(token.norm) and len(token.norm) > 4)):
+        return False
+    return (
+        near_person
+        or not geographic
+        or _more_person_than_town(token.norm)
+        or bool(before and before.norm in ("я", "на"))
+    )
+
+
+@lru_cache(maxsize=20_000)
+def _more_person_than_town(word: str) -> bool:
+    score = {
+        mark: max((p.score for p in parses(word) if mark in p.tag.grammemes), default=0.0) for mark in ("Surn", "Geox")
+    }
+    return score["Surn"] >= score["Geox"]
 
 
 @lru_cache(maxsize=20_000)
@@ -172,12 +204,12 @@ def _genitive_only(word: str) -> bool:
     return word in STREETS_OF_PEOPLE
 
 
-STREETS_OF_PEOPLE = frozenset(
+STREETS_OF_PEOPLE = words_of(
     "ленина кирова гагарина пушкина лермонтова калинина горького чехова маяковского маркса фрунзе свердлова белинского "
     "чернышевского крупской щорса куйбышева дзержинского чапаева суворова кутузова ломоносова толстого тургенева гоголя "
     "некрасова островского орджоникидзе ворошилова жукова королева титова терешковой матросова космодемьянской "
     "менделеева циолковского энгельса луначарского урицкого володарского тимирязева мичурина павлова чкалова невского "
-    "петровского шевченко франко попова серова репина чайковского глинки лесной мира победы".split()
+    "петровского шевченко франко попова серова репина чайковского глинки лесной мира победы"
 )
 
 

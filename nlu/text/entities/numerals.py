@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nlu.text.normalise import Token
+from nlu.text.words import words_of
 
 _CARDINALS: dict[str, int] = {
     "ноль": 0, "один": 1, "два": 2, "три": 3, "четыре": 4, "пять": 5, "шесть": 6, "семь": 7, "восемь": 8,
@@ -33,22 +34,24 @@ ORDINALS: dict[str, int] = {
     "двадцатый": 20, "тридцатый": 30,
 }  # fmt: skip
 
-_MONEY_UNITS = frozenset(
-    "р руб рубль рубль рублик рублей рубля рубли рублях рублями rub rubley rublei r копейка коп копеек копейки доллар "
-    "евро тенге бакс баксов деревянный p целковый".split()
+_MONEY_UNITS = words_of(
+    "р руб рубль рублик rub rubley rublei rubles ruble roubles r копейка коп копеек копейки доллар "
+    "евро тенге бакс баксов деревянный p целковый"
 )
-UNITS_NOT_MONEY = frozenset(
+UNITS_NOT_MONEY = words_of(
     "день дня дней сутки неделя месяц год лет г гг час ч минута мин секунда сек раз штука шт пара упаковка пачка "
-    "коробка комплект человек метр м см мм км кг гр грамм г килограмм л литр мл вт ватт в вольт мач гб мб тб дюйм размер "
+    "коробка комплект человек метр м см мм км кг гр грамм г килограмм л литр мл вт ватт вольт мач гб мб тб дюйм размер "
     "градус процент балл бонус бонусный балловый страница этаж квартира кв кусок рулон предмет мешок мг очко очки "
-    "балл б ggb mah шт товар позиция вещь заказ посылка звонок сообщение смс цифра знак символ число января".split()
+    "балл б mah товар позиция просмотр подписчик лайк зритель километр верста глазок охват ватт пункт вещь заказ посылка звонок сообщение смс цифра знак символ число"
 ) - {"заказ", "посылка"}
 
 
 def is_money_unit(norm: str) -> bool:
     """Tell whether a word is a unit of money: 'рублей', 'руб', 'р', 'тыщ', 'к'."""
-    return norm in _MONEY_UNITS or norm.startswith(("рубл", "руп", "копе", "тысяч", "тыщ", "косар", "тенге")) or (
-        norm in _MULTIPLIERS and norm not in ("т", "штука")
+    return (
+        norm in _MONEY_UNITS
+        or norm.startswith(("рубл", "руп", "копе", "тысяч", "тыщ", "косар", "тенге"))
+        or (norm in _MULTIPLIERS and norm not in ("т", "штука"))
     )
 
 
@@ -80,18 +83,29 @@ class Numeral:
 
 
 def read_numeral(tokens: Sequence[Token], first: int) -> Numeral | None:
-    """Read a number in words that starts at a token: 'две тысячи триста', 'полторы тысячи', 'тысячу сто'."""
+    """Read a number in words that starts at a token: 'две тысячи триста', 'полторы тысячи', 'три двести' (3200)."""
     total, group, index, thousands, last_size = 0.0, 0.0, first, False, 10_000.0
     while index < len(tokens):
         token = tokens[index]
         number = cardinal(token)
         if token.norm in _ONE_AND_A_HALF:
             group, last_size = 1.5, 1
-        elif number is not None and not token.norm.isdigit():
+        elif number is not None:
             size = 100 if number >= 100 else 10 if number >= 10 else 1
             if size >= last_size or (last_size == 10 and 10 <= group % 100 < 20):
-                break
+                if size != 100 or thousands or not 0 < group < 100:
+                    break
+                total, group, thousands = group * 1000, 0.0, True
             group, last_size = group + number, size
+        elif token.norm in ("сотни", "сотен") and 0 < group < 10:
+            group, last_size = group * 100, 100
+        elif (
+            token.norm == "с"
+            and index > first
+            and tokens[index + 1 : index + 2]
+            and tokens[index + 1].norm == "половиной"
+        ):
+            group, index = group + 0.5, index + 1
         elif (factor := multiplier(token)) and len(token.norm) > 2 and not thousands and token.lemma != "штука":
             total, group, thousands, last_size = (group or 1) * factor, 0.0, True, 10_000.0
         else:

@@ -1,0 +1,52 @@
+"""Agents: who is at the desk, for which queues, and whether on shift."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.errors import AgentUnknown
+from bot.models import Agent
+
+
+async def save(
+    session: AsyncSession,
+    name: str,
+    *,
+    title: str | None = None,
+    queues: Sequence[str] = (),
+    skills: Sequence[str] = (),
+    role: str = "agent",
+    on_shift: bool | None = None,
+) -> Agent:
+    """Create or change an agent. `on_shift=None` leaves the shift of a known one as it is."""
+    values = {"title": title or name, "queues": list(queues), "skills": list(skills), "role": role}
+    changes = values if on_shift is None else {**values, "on_shift": on_shift}
+    row = insert(Agent).values(name=name, **{"on_shift": False, **changes})
+    saved = await session.scalars(
+        row.on_conflict_do_update(index_elements=["name"], set_=changes).returning(Agent),
+        execution_options={"populate_existing": True},
+    )
+    return saved.one()
+
+
+async def get(session: AsyncSession, name: str) -> Agent:
+    """The agent of a name."""
+    agent = await session.scalar(select(Agent).where(Agent.name == name))
+    if agent is None:
+        raise AgentUnknown
+    return agent
+
+
+async def everyone(session: AsyncSession) -> Sequence[Agent]:
+    """All agents by name."""
+    return (await session.scalars(select(Agent).order_by(Agent.name))).all()
+
+
+async def skills_on_shift(session: AsyncSession) -> set[str]:
+    """Skills that somebody on shift has."""
+    found = await session.scalars(select(Agent.skills).where(Agent.on_shift))
+    return {skill for skills in found for skill in skills}

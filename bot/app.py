@@ -1,0 +1,251 @@
+"""The composition root: builds every part of a worker, starts it and stops it. The only file that names them all.
+
+content   the pack, with the settings of the shop file put over its own, and the shop file's demo CRM and agents
+Assistant one worker of one database: receives, takes turns, delivers, sweeps; with or without channels
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol, Self
+
+import flows
+from bot import agents, conversations, database, delivery, jobs, requests, turns, upkeep
+from bot.channels import Channel, Incoming
+from bot.clients import Crm, Nlu
+from bot.clients import shop_file as shop_files
+from bot.clients.crm_demo import DemoCrm
+from bot.clients.shop import Shop
+from bot.clock import Clock, SystemClock
+from bot.errors import ChannelStopped, SettingsInvalid
+from bot.settings import Settings
+from flows.load import PACKS
+
+log = logging.getLogger(__name__)
+
+CHANNEL_PAUSE = 5.0
+"""Seconds before a channel that failed is tried again; one whose token is refused waits `TOKEN_PAUSE`."""
+TOKEN_PAUSE = 60.0
+
+
+# -------------------------------------------------------------------------------------------------------------- content
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """What a worker talks about: a pack, and the small shop that the demo CRM knows."""
+
+    pack: flows.Pack
+    shop: Shop
+
+
+def pack_folder(name: str) -> Path:
+    """The folder of a shipped pack, or of one of one's own (a path). SettingsInvalid when there is none."""
+    for folder in (PACKS / name, Path(name).expanduser()):
+        if (folder / "pack.yml").is_file():
+            return folder
+    shipped = ", ".join(sorted(path.parent.name for path in PACKS.glob("*/pack.yml")))
+    raise SettingsInvalid(f"There is no pack {name!r}: neither a shipped one ({shipped}) nor a folder with a pack.yml.")
+
+
+def load_content(pack_name: str, shop_file: Path | None = None, *, now: datetime) -> Content:
+    """Load a pack and a shop file (default: the pack's demo shop; a pack without one has an empty shop).
+
+    Raises PackInvalid and ShopInvalid with all problems at once. `now` is what relative dates of the shop file count from.
+    """
+    folder = pack_folder(pack_name)
+    pack = flows.load(folder)
+    path = shop_file or folder / "demo" / "shop.yml"
+    if shop_file is None and not path.is_file():
+        return Content(pack=pack, shop=Shop())
+    shop = shop_files.load(path, now=now, pack=pack)
+    return Content(pack=shop_files.with_settings(pack, shop), shop=shop)
+
+
+# ------------------------------------------------------------------------------------------------------------ the worker
+class SwitchableCrm(Crm, Protocol):
+    """A `Crm` whose systems can be made not to answer (scripted conversations)."""
+
+    def set_down(self, systems: Collection[str]) -> None:
+        """Say which systems do not answer from now on."""
+        ...
+
+
+class Assistant:
+    """One worker of one database. Use as an asynchronous context manager; then `run`, or `settle` by hand."""
+
+    def __init__(
+        self,
+        address: str,
+        content: Content,
+        nlu: Nlu,
+        *,
+        settings: Settings,
+        clock: Clock | None = None,
+        quiet: float | None = None,
+        down: Callable[[], frozenset[str]] | None = None,
+        crm: SwitchableCrm | None = None,
+    ) -> None:
+        """`quiet`: seconds to wait for the rest of a burst, the settings' by default. `down`: systems known not to work.
+
+        `crm`: the shop's own systems; by default the demo CRM of the shop file.
+        """
+        self.content, self.settings = content, settings
+        self.clock: Clock = clock or SystemClock()
+        self.quiet = settings.quiet_seconds if quiet is None else quiet
+        self.engine = database.make_engine(address, size=settings.workers + 2)
+        self.sessions = database.make_sessions(self.engine)
+        self.jobs = jobs.Jobs(address, workers=settings.workers, stalled=settings.stalled_seconds)
+        self.offsets = conversations.StoredOffsets(self.sessions)
+        self.channels: dict[str, Channel] = {}
+        zone = str(content.pack.manifest.settings["timezone"])
+        self.crm: SwitchableCrm = crm or DemoCrm(content.shop, now=self.clock.now, timezone=zone)
+        self.desk = requests.Desk(
+            pack=content.pack, jobs=self.jobs, reopen=timedelta(hours=settings.reopen_hours),
+            claim=timedelta(seconds=settings.claim_seconds),
+        )  # fmt: skip
+        self.tools = turns.Tools(
+            desk=self.desk, nlu=nlu, crm=self.crm, clock=self.clock, quiet=timedelta(seconds=self.quiet),
+            **({"down": down} if down else {}),
+        )  # fmt: skip
+        self.post = delivery.Post(
+            sessions=self.sessions, channels=self.channels, jobs=self.jobs, clock=self.clock
+        )  # fmt: skip
+        self.jobs.register(jobs.TURN, self._take_turn)
+        self.jobs.register(jobs.DELIVERY, self._deliver)
+
+    async def __aenter__(self) -> Self:
+        await self.jobs.__aenter__()
+        await self._seat_agents()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.jobs.__aexit__()
+        for channel in self.channels.values():
+            if (close := getattr(channel, "close", None)) is not None:
+                await close()
+        await self.engine.dispose()
+
+    def add(self, channel: Channel) -> None:
+        """Connect a channel."""
+        self.channels[channel.name] = channel
+
+    async def receive(self, incoming: Incoming, *, turn: bool = True) -> None:
+        """Store an update of a messenger together with the turn that will answer it."""
+        async with self.sessions.begin() as session:
+            await conversations.receive(session, self.jobs, incoming, quiet=self.quiet, turn=turn)
+
+    async def sweep(self) -> None:
+        """Do what has fallen due, and give work that was left behind a job again."""
+        await upkeep.upkeep(self.sessions, self.desk, self.clock)
+
+    async def settle(self) -> None:
+        """Do all work that is due now (scripted conversations, where no worker runs)."""
+        await self.jobs.run_until_idle()
+
+    async def run(self, *, until: Channel | None = None) -> None:
+        """Work, and listen to the channels, until cancelled or until one of them (a terminal) has ended."""
+        listening = {name: self._listen(channel) for name, channel in self.channels.items()}
+        tasks = [asyncio.create_task(work, name=name) for name, work in listening.items()]
+        worker = asyncio.create_task(self.jobs.run(self.sweep, every=self.settings.sweep_seconds), name="worker")
+        last = [task for task in tasks if until is None or task.get_name() == until.name]
+        try:
+            await asyncio.wait([worker, *last], return_when=asyncio.FIRST_COMPLETED) if until else await worker
+        finally:
+            for task in (worker, *tasks):
+                task.cancel()
+            ended = await asyncio.gather(worker, *tasks, return_exceptions=True)
+        for outcome in ended:
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _listen(self, channel: Channel) -> None:
+        """Keep a channel running. One that fails never takes the others with it."""
+        while True:
+            pause = CHANNEL_PAUSE
+            try:
+                await channel.run(self.receive)
+                return
+            except ChannelStopped as stopped:
+                log.error("channel_stopped", extra={"channel": channel.name, "why": str(stopped)})
+                pause = TOKEN_PAUSE
+            except Exception:
+                log.exception("channel_failed", extra={"channel": channel.name})
+            await asyncio.sleep(pause)
+
+    async def _take_turn(self, conversation_id: int) -> None:
+        async with self.sessions.begin() as session:
+            await turns.take_turn(session, self.tools, conversation_id)
+
+    async def _deliver(self, conversation_id: int) -> None:
+        await delivery.deliver(self.post, conversation_id)
+
+    async def _seat_agents(self) -> None:
+        """Bring the shop file's agents to the desk; those who are there already keep their shift."""
+        async with self.sessions.begin() as session:
+            known = {agent.name for agent in await agents.everyone(session)}
+            for one in self.content.shop.agents:
+                await agents.save(
+                    session, one.name, title=one.title, queues=one.queues, skills=one.skills, role=one.role,
+                    on_shift=None if one.name in known else one.on_shift,
+                )  # fmt: skip
+
+
+def messengers(settings: Settings, pack: flows.Pack, offsets: conversations.StoredOffsets) -> list[Channel]:
+    """The messengers whose tokens are set. What their menus and buttons say is the pack's."""
+    from bot.channels.telegram import TelegramChannel  # a second of imports that scripted talks do not need
+    from bot.channels.vk import VkChannel
+
+    words = pack.manifest.settings
+    commands: dict[str, str] = dict(words.get("commands") or {})
+    made: list[Channel] = []
+    if settings.telegram_token is not None:
+        made.append(
+            TelegramChannel(
+                settings.telegram_token.get_secret_value(), offsets, api_base=settings.telegram_api_base,
+                commands=commands, contact_title=words.get("contact_title"),
+            )
+        )  # fmt: skip
+    if settings.vk_token is not None:
+        token = settings.vk_token.get_secret_value()
+        made.append(VkChannel(token, offsets, api_base=settings.vk_api_base, commands=commands))
+    return made
+
+
+# ---------------------------------------------------------------------------------------------------------- the database
+class Store:
+    """The installation's PostgreSQL: the configured one, or the embedded one for as long as we use it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._embedded: database.EmbeddedServer | None = None
+        self.server = ""
+        # address of a database on the server, for making others
+
+    async def __aenter__(self) -> Self:
+        address = self._settings.url()
+        if address is None:
+            self._embedded = database.EmbeddedServer(self._settings.home / "postgres")
+            address = await asyncio.to_thread(self._embedded.start)
+        self.server = address
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._embedded is not None:
+            await asyncio.to_thread(self._embedded.stop)
+
+    async def migrated(self) -> str:
+        """The address of the installation's own database, brought to the newest schema."""
+        address = self.server
+        if self._embedded is not None:
+            address = await asyncio.to_thread(self._embedded.database)
+        await asyncio.to_thread(database.migrate, address)
+        return address
+
+    def throwaway(self) -> contextlib.AbstractAsyncContextManager[str]:
+        """An empty database for the time of a block."""
+        return database.throwaway(self.server)

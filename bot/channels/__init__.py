@@ -1,0 +1,130 @@
+"""Channels: how messages come from a messenger and go back to it.
+
+A channel maps and reports errors in our terms; of conversations it knows nothing. It moves its stored offset only after
+`receive` has returned, so a message is never lost; it may come twice, and `external_id` tells that it has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+import flows
+
+
+class Kind(StrEnum):
+    """What an update of a messenger is about."""
+
+    MESSAGE = "message"
+    EDIT = "edit"
+    PRESS = "press"
+    CONTACT = "contact"
+    BLOCKED = "blocked"
+    # the customer stopped the bot: nothing can be delivered until UNBLOCKED
+    UNBLOCKED = "unblocked"
+    OTHER = "other"
+    # nothing to answer, or a kind that the channel does not know
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incoming:
+    """One update of a messenger, mapped."""
+
+    channel: str
+    chat: str
+    # the conversation's id on the channel
+    external_id: str
+    # unique per channel: Telegram's update_id, VK's event_id
+    kind: Kind
+    at: datetime
+    # aware, UTC
+    text: str = ""
+    name: str | None = None
+    # what the messenger calls the customer: never proof of identity
+    press: str | None = None
+    # the payload of a button as we sent it: "<message id>.<button index>"
+    contact: str | None = None
+    # the sender's OWN number as the messenger verified it, E.164
+    attachments: tuple[flows.Attachment, ...] = ()
+    message_id: str | None = None
+    # the messenger's own id of the message (an edit names the message it changes)
+    answer: str | None = None
+    # what the channel needed to acknowledge a press
+
+    def called(self, name: str | None) -> Incoming:
+        """Return the update with the customer's name."""
+        return replace(self, name=name)
+
+
+Receive = Callable[[Incoming], Awaitable[None]]
+"""Stores an update for good, or raises; the channel offers the update again then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """A message to a customer."""
+
+    id: int
+    # of the stored message: makes the payloads of buttons, and VK's idempotency key
+    chat: str
+    text: str
+    buttons: tuple[flows.Button, ...] = ()
+    ask_contact: bool = False
+    # offer the messenger's own "share my number" button where there is one
+
+
+class Channel(Protocol):
+    """A messenger."""
+
+    name: str
+
+    async def run(self, receive: Receive) -> None:
+        """Fetch updates and hand them to `receive` until cancelled. Raises ChannelStopped when the token is refused."""
+        ...
+
+    async def send(self, message: Outgoing) -> str:
+        """Send a message and return the messenger's id of it.
+
+        Raises RetryLater, Unreachable, Rejected, ChannelStopped or DeliveryUnknown of `bot.errors`.
+        """
+        ...
+
+
+class OffsetStore(Protocol):
+    """Remembers how far a channel has read."""
+
+    async def load(self, key: str) -> str | None:
+        """Return the offset stored under a key, or None."""
+        ...
+
+    async def save(self, key: str, value: str) -> None:
+        """Store an offset, for good."""
+        ...
+
+
+def payload(message: int, index: int) -> str:
+    """Return what a button carries: the id of the message it stands under and its place there, from 0."""
+    return f"{message}.{index}"
+
+
+def split(text: str, limit: int = 4096) -> list[str]:
+    """Cut a text into pieces that a messenger takes, at a paragraph, a line or a word where there is one.
+
+    An empty text gives no piece.
+    """
+    pieces: list[str] = []
+    rest = text.strip()
+    while len(rest) > limit:
+        head = rest[: limit + 1]
+        cut = next((at for mark in ("\n\n", "\n", " ") if (at := head.rfind(mark)) > limit // 2), limit)
+        pieces.append(rest[:cut].rstrip())
+        rest = rest[cut:].lstrip()
+    return [*pieces, rest] if rest else pieces
+
+
+def clean(text: str | None) -> str:
+    """Return a text without what no store takes: NUL characters and halves of surrogate pairs."""
+    return (text or "").replace("\x00", "").encode("utf-8", "replace").decode()

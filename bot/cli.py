@@ -1,0 +1,170 @@
+"""The command `firstline`: reads the command line, starts what it asks for, puts errors into one sentence.
+
+Exit status: 0 done, 1 an error, 2 wrong usage (or malformed lines in `chat --json`), 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import flows
+from bot import cli_nlu, programs
+from bot.app import Store, pack_folder
+from bot.cli_support import console, fail, go, settings_of
+from bot.clients import shop_file
+from bot.errors import SettingsInvalid
+from bot.progress import on_console
+from flows.check import check as check_pack
+
+app = typer.Typer(
+    name="firstline", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="A shop's first line of support in Telegram and VK.",
+)  # fmt: skip
+bench_app = typer.Typer(no_args_is_help=True, help="Measure.")
+app.add_typer(cli_nlu.app, name="nlu")
+app.add_typer(bench_app, name="bench")
+
+ShopFile = Annotated[Path | None, typer.Option("--shop", help="Shop data (YAML) instead of the demo shop.")]
+PackName = Annotated[str | None, typer.Option("--pack", help="Name of a shipped pack, or a pack's folder.")]
+
+
+# ------------------------------------------------------------------------------------------------------------ commands
+@app.command()
+def demo(shop: ShopFile = None, pack: PackName = None) -> None:
+    """Set everything up, then talk to the bot in this terminal."""
+    go(programs.demo(settings_of("demo", shop_file=shop, pack=pack), console))
+
+
+@app.command()
+def run() -> None:
+    """Work for the messengers whose tokens are set, without a terminal."""
+    go(programs.run(settings_of("run", to_stderr=True), console))
+
+
+@app.command()
+def chat(
+    as_json: Annotated[bool, typer.Option("--json", help="One event a line, in and out.")] = False,
+    shop: ShopFile = None,
+    now: Annotated[str | None, typer.Option(help="The clock of the run, ISO 8601 with offset.")] = None,
+    pack: PackName = None,
+    strict: Annotated[bool, typer.Option("--strict", help="With --json: stop at the first malformed line.")] = False,
+) -> None:
+    """Talk to the assistant, from an empty store that is gone afterwards."""
+    settings, at = settings_of("chat"), _moment(now)
+    if as_json:
+        go(programs.chat_json(settings, console, shop=shop, now=at, pack=pack, strict=strict))
+    go(programs.chat(settings, console, shop=shop, now=at, pack=pack))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest schema."""
+
+    async def work() -> int:
+        with on_console(console) as steps, steps.step("Database"):
+            async with Store(settings_of("migrate")) as store:
+                await store.migrated()
+        print("The database has the newest schema.")
+        return 0
+
+    go(work())
+
+
+@app.command()
+def check(
+    packs: Annotated[list[str] | None, typer.Argument(help="Packs; by default the configured one.")] = None,
+) -> None:
+    """Show everything that is wrong with a pack's content, with file and line."""
+    problems = 0
+    for name in packs or [settings_of("check").pack]:
+        try:
+            folder = pack_folder(name)
+        except SettingsInvalid as error:
+            fail(error)
+        found = problems_of(folder)
+        for problem in found:
+            print(f"{_short(folder)}/{problem}")
+        problems += len(found)
+        if not found:
+            pack = flows.load(folder)
+            print(
+                f"{pack.manifest.name}: no problems in {len(pack.flows)} flows, {len(pack.tables)} tables, "
+                f"{len(pack.phrases)} phrases"
+            )
+    raise typer.Exit(1 if problems else 0)
+
+
+def problems_of(folder: Path) -> list[flows.Problem]:
+    """All problems of a pack's folder, its demo shop included; places are relative to the folder."""
+    try:
+        pack = flows.load(folder)
+    except flows.PackInvalid as invalid:
+        return invalid.problems
+    found = check_pack(pack)
+    shop = folder / "demo" / "shop.yml"
+    if shop.is_file():
+        try:
+            shop_file.load(shop, now=datetime.now(UTC), pack=pack)
+        except shop_file.ShopInvalid as invalid:
+            found += [flows.Problem(f"demo/{problem.where}", problem.text) for problem in invalid.problems]
+    return found
+
+
+def _short(folder: Path) -> Path:
+    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+
+
+@bench_app.command("turns")
+def bench_turns(
+    conversations: Annotated[int, typer.Option(min=1, help="Conversations that write at the same time.")] = 50,
+    messages: Annotated[int, typer.Option(min=1, help="Messages of each.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
+) -> None:
+    """Measure whole turns, with the real NLU and PostgreSQL: turns a second, latency, where the time goes."""
+    from bot import bench
+
+    go(bench.turns(settings_of("bench"), console, conversations=conversations, messages=messages, as_json=as_json))
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"--now: {text!r} is no time in ISO 8601, like 2026-11-20T12:00:00+03:00")
+    if moment.tzinfo is None:
+        fail("--now: the time needs its offset, as in 2026-11-20T12:00:00+03:00")
+    return moment
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"firstline {version('firstline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
+) -> None:
+    """A shop's first line of support in Telegram and VK."""
+
+
+def main() -> None:
+    """Entry point."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,287 @@
+"""Conversations: taking in what customers send, once, and the transcript."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+import flows
+from bot.channels import Incoming, Kind
+from bot.errors import ConversationUnknown
+from bot.jobs import Jobs
+from bot.models import Conversation, Delivery, Message, Offset, Receipt, Sender
+
+log = logging.getLogger(__name__)
+
+PAYLOAD = re.compile(r"[0-9]{1,18}\.[0-9]{1,4}")
+
+
+# ------------------------------------------------------------------------------------------------------- receiving
+async def receive(
+    session: AsyncSession, jobs: Jobs, incoming: Incoming, *, quiet: float = 0.0, turn: bool = True
+) -> Message | None:
+    """Store an update of a messenger, once, and add the turn that will answer it, in the same transaction.
+
+    `quiet`: seconds to wait for more of a burst (CX-18). `turn=False` stores only. Returns the new line, or None when
+    nothing new was said: a repeated update, an edit that changes nothing or a line not read yet, a block.
+    """
+    receipt = insert(Receipt).values(channel=incoming.channel, external_id=incoming.external_id, at=incoming.at)
+    first = await session.execute(receipt.on_conflict_do_nothing().returning(Receipt.external_id))
+    if first.scalar_one_or_none() is None:
+        return None
+    if incoming.kind is Kind.OTHER:
+        return None
+    conversation_id = await _conversation(session, incoming)
+    if incoming.kind in (Kind.BLOCKED, Kind.UNBLOCKED):
+        await session.flush()
+        return None
+    line = await _line(session, conversation_id, incoming)
+    if line is not None:
+        session.add(line)
+        await session.flush()
+    if turn:
+        delay = quiet if incoming.kind in (Kind.MESSAGE, Kind.EDIT) else 0.0
+        await jobs.turn(session, conversation_id, delay=delay)
+    return line
+
+
+async def _conversation(session: AsyncSession, incoming: Incoming) -> int:
+    """The conversation's id; made at the first sign of it.
+
+    Nothing is written to a known one unless it changed: a running turn has its row locked, and must not hold up the
+    next message (T4). Any sign of the customer means that they can be reached again.
+    """
+    key = select(Conversation).where(Conversation.channel == incoming.channel, Conversation.chat == incoming.chat)
+    known = await session.scalar(key)
+    if known is None:
+        row = insert(Conversation).values(
+            channel=incoming.channel, chat=incoming.chat, name=incoming.name, created_at=incoming.at
+        )
+        await session.execute(row.on_conflict_do_nothing(constraint="uq_conversations_channel_chat"))
+        known = await session.scalar(key)
+        assert known is not None
+    if incoming.name is not None and known.name != incoming.name:
+        known.name = incoming.name
+    blocked = incoming.at if incoming.kind is Kind.BLOCKED else None
+    if (known.blocked_at is None) != (blocked is None):
+        known.blocked_at = blocked
+    return known.id
+
+
+async def _line(session: AsyncSession, conversation_id: int, incoming: Incoming) -> Message | None:
+    """The new line of an update; None when it changed a line that nobody has read yet, or nothing."""
+    line = Message(
+        conversation_id=conversation_id, sender=Sender.CUSTOMER, at=incoming.at, text=incoming.text,
+        message_id=incoming.message_id, attachments=[asdict(one) for one in incoming.attachments],
+        contact=incoming.contact,
+    )  # fmt: skip
+    if incoming.kind is Kind.EDIT and incoming.message_id is not None:
+        before = await _latest_version(session, conversation_id, incoming.message_id)
+        if before is not None:
+            if before.text == incoming.text:
+                return None
+            if before.read_at is None:
+                before.text = incoming.text
+                return None
+        line.edited = True
+    if incoming.kind is Kind.PRESS:
+        pressed = await pressed_button(session, conversation_id, incoming.press or "")
+        line.stale_press = pressed is None
+        line.press, line.text = (pressed.value, pressed.title) if pressed else (None, incoming.text)
+    return line
+
+
+async def _latest_version(session: AsyncSession, conversation_id: int, message_id: str) -> Message | None:
+    found = await session.execute(
+        select(Message)
+        .where(
+            Message.conversation_id == conversation_id,
+            Message.message_id == message_id,
+            Message.sender == Sender.CUSTOMER,
+        )
+        .order_by(Message.id.desc())
+        .limit(1)
+        .with_for_update(key_share=True)
+    )
+    return found.scalar_one_or_none()
+
+
+# --------------------------------------------------------------------------------------------------------- buttons
+async def pressed_button(session: AsyncSession, conversation_id: int, payload: str) -> flows.Button | None:
+    """The button that a payload ("<message id>.<index>") means, if this conversation has a message with it."""
+    message_id, _, index = payload.partition(".")
+    if not PAYLOAD.fullmatch(payload):
+        return None
+    found = await session.execute(
+        select(Message.buttons).where(Message.id == int(message_id), Message.conversation_id == conversation_id)
+    )
+    buttons = found.scalar_one_or_none() or []
+    if int(index) >= len(buttons):
+        return None
+    return flows.Button(buttons[int(index)]["title"], buttons[int(index)]["value"])
+
+
+async def payload_of(session: AsyncSession, channel: str, chat: str, title: str) -> str | None:
+    """The payload of the newest button with a title in a conversation (scripted conversations press by title)."""
+    found = await session.execute(
+        select(Message.id, Message.buttons)
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .where(Conversation.channel == channel, Conversation.chat == chat, Message.delivery == Delivery.SENT)
+        .order_by(Message.id.desc())
+    )
+    for message_id, buttons in found:
+        for index, button in enumerate(buttons):
+            if button["title"] == title:
+                return f"{message_id}.{index}"
+    return None
+
+
+# ----------------------------------------------------------------------------------------------- finding and locking
+async def find(session: AsyncSession, channel: str, chat: str) -> Conversation:
+    """The conversation of a chat."""
+    found = await session.execute(
+        select(Conversation).where(Conversation.channel == channel, Conversation.chat == chat)
+    )
+    conversation = found.scalar_one_or_none()
+    if conversation is None:
+        raise ConversationUnknown
+    return conversation
+
+
+async def lock(session: AsyncSession, conversation_id: int, *, skip: bool = False) -> Conversation | None:
+    """Take the conversation's lock until the end of the transaction; incoming lines are not held up by it (T4).
+
+    Who changes a conversation's owner, state or requests holds it. With `skip` it is None when another has the lock.
+    """
+    found = await session.execute(
+        select(Conversation)
+        .where(Conversation.id == conversation_id)
+        .with_for_update(key_share=True, skip_locked=skip)
+        .execution_options(populate_existing=True)
+    )
+    return found.scalar_one_or_none()
+
+
+async def unread(session: AsyncSession, conversation_id: int) -> list[Message]:
+    """The customer's lines that no turn has read, in order."""
+    found = await session.execute(
+        select(Message)
+        .where(Message.conversation_id == conversation_id, Message.sender == Sender.CUSTOMER, Message.read_at.is_(None))
+        .order_by(Message.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return list(found.scalars())
+
+
+def remembered(conversation: Conversation) -> flows.ConversationState:
+    """What the bot remembers of a conversation. A state that an older version wrote and nobody can read is let go."""
+    try:
+        return flows.state_from_json(conversation.state)
+    except ValueError:
+        log.warning("state_unreadable", extra={"conversation": conversation.id})
+        return flows.ConversationState()
+
+
+async def recover(session: AsyncSession, jobs: Jobs, *, now: datetime, after: timedelta = timedelta(seconds=30)) -> int:
+    """Add jobs for what has been unread or unsent for a while: a job may have been lost, the rows are not.
+
+    Returns the number of jobs added. A job that waits already is not added twice.
+    """
+    old, added = Message.stored_at < func.now() - after, 0
+    silent = select(Message.conversation_id).where(Message.sender == Sender.CUSTOMER, Message.read_at.is_(None), old)
+    for conversation_id in (await session.scalars(silent.distinct().order_by(Message.conversation_id))).all():
+        added += await jobs.turn(session, conversation_id)
+    unsent = select(Message.conversation_id).where(
+        Message.delivery.in_((Delivery.PENDING, Delivery.SENDING)),
+        Message.retry_at.is_(None) | (Message.retry_at < now),
+        old,
+    )
+    for conversation_id in (await session.scalars(unsent.distinct().order_by(Message.conversation_id))).all():
+        added += await jobs.delivery(session, conversation_id)
+    return added
+
+
+async def forget_receipts(session: AsyncSession, *, before: datetime) -> None:
+    """Delete receipts so old that no messenger repeats the update."""
+    await session.execute(delete(Receipt).where(Receipt.at < before))
+
+
+# --------------------------------------------------------------------------------------------------------- speaking
+async def say(
+    session: AsyncSession,
+    jobs: Jobs,
+    conversation_id: int,
+    sender: Sender,
+    said: flows.Say,
+    *,
+    now: datetime,
+    request_id: int | None = None,
+    turn_id: int | None = None,
+    agent: str | None = None,
+) -> Message:
+    """Put a message to the customer into the outbox, with the job that delivers it, in the same transaction."""
+    message = Message(
+        conversation_id=conversation_id, sender=sender, at=now, text=said.text, rules=list(said.rules),
+        buttons=[{"title": one.title, "value": one.value} for one in said.buttons], ask_contact=said.ask_contact,
+        delivery=Delivery.PENDING, request_id=request_id, turn_id=turn_id, agent=agent,
+    )  # fmt: skip
+    session.add(message)
+    await session.flush()
+    await jobs.delivery(session, conversation_id)
+    return message
+
+
+async def transcript(session: AsyncSession, conversation_id: int, *, upto: int | None = None) -> list[dict[str, Any]]:
+    """All lines in order, notes of agents included, as an agent is shown them (CX-08).
+
+    Each is {at, from, name, text, attachment} and, where it applies, `edited` and `undelivered`.
+    """
+    query = select(Message).where(Message.conversation_id == conversation_id).order_by(Message.id)
+    lines: Sequence[Message] = (await session.scalars(query if upto is None else query.where(Message.id <= upto))).all()
+    name = await session.scalar(select(Conversation.name).where(Conversation.id == conversation_id))
+    return [shown(line, name) for line in lines]
+
+
+def shown(line: Message, name: str | None = None) -> dict[str, Any]:
+    """A line as an agent is shown it. `name`: what the messenger calls the customer."""
+    entry: dict[str, Any] = {
+        "at": line.at.isoformat(),
+        "from": line.sender,
+        "name": name if line.sender == Sender.CUSTOMER else line.agent,
+        "text": line.text or line.contact or "",
+        "attachment": line.attachments[0] if line.attachments else None,
+    }
+    if line.edited:
+        entry["edited"] = True
+    if line.delivery in (Delivery.FAILED, Delivery.REFUSED, Delivery.UNKNOWN):
+        entry["undelivered"] = line.delivery
+    return entry
+
+
+# ---------------------------------------------------------------------------------------------------------- offsets
+class StoredOffsets:
+    """How far each channel has read, as rows (channels' OffsetStore)."""
+
+    def __init__(self, sessions: Any) -> None:
+        self._sessions = sessions
+
+    async def load(self, key: str) -> str | None:
+        """The stored offset, or None at the first start."""
+        async with self._sessions() as session:
+            value: str | None = await session.scalar(select(Offset.value).where(Offset.key == key))
+            return value
+
+    async def save(self, key: str, value: str) -> None:
+        """Store the offset for good."""
+        async with self._sessions.begin() as session:
+            row = insert(Offset).values(key=key, value=value)
+            await session.execute(row.on_conflict_do_update(index_elements=["key"], set_={"value": value}))

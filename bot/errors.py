@@ -1,0 +1,142 @@
+"""Every error of Firstline: a name, a parent, a sentence, and the HTTP status it stands for."""
+
+from __future__ import annotations
+
+
+class FirstlineError(Exception):
+    """Something in Firstline went wrong."""
+
+    status = 500
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or type(self).__doc__)
+
+
+# ------------------------------------------------------------------------------------------- settings and the store
+class SettingsInvalid(FirstlineError):
+    """A setting is missing or has a wrong value."""
+
+
+class StoreUnavailable(FirstlineError):
+    """The database cannot store anything now."""
+
+    status = 503
+
+
+# ------------------------------------------------------------------------------------------------- outside systems
+class NluUnavailable(FirstlineError):
+    """The NLU service does not answer."""
+
+    status = 503
+
+
+class CrmUnavailable(FirstlineError):
+    """One of the shop's systems does not answer. `system` is the name the pack knows it by."""
+
+    status = 503
+
+    def __init__(self, message: str | None = None, *, system: str = "crm") -> None:
+        super().__init__(message)
+        self.system = system
+
+
+class CrmActionUnknown(FirstlineError):
+    """The shop's CRM has no such action."""
+
+
+# -------------------------------------------------------------------------------------------------------- delivery
+class DeliveryFailed(FirstlineError):
+    """A message could not be delivered."""
+
+
+class RetryLater(DeliveryFailed):
+    """The messenger asks to wait before the next message. `after` is in seconds."""
+
+    def __init__(self, message: str | None = None, *, after: float = 1.0) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class Unreachable(DeliveryFailed):
+    """The customer has blocked us or the chat is gone: nothing can be sent until they write again."""
+
+
+class Rejected(DeliveryFailed):
+    """The messenger refuses this very text; sending it again is useless."""
+
+
+class ChannelStopped(DeliveryFailed):
+    """The channel's token is no longer accepted: somebody has to look."""
+
+
+class DeliveryUnknown(DeliveryFailed):
+    """The messenger did not say whether the message was sent."""
+
+
+# ------------------------------------------------------------------------------------- actions that are refused now
+class Refused(FirstlineError):
+    """This action is not possible now."""
+
+    status = 409
+
+
+class NotFound(FirstlineError):
+    """There is no such thing."""
+
+    status = 404
+
+
+class AgentUnknown(NotFound):
+    """There is no agent of this name."""
+
+
+class ConversationUnknown(NotFound):
+    """There is no such conversation."""
+
+
+class OffShift(Refused):
+    """The agent is off shift."""
+
+
+class NothingToTake(Refused):
+    """No request waits in the agent's queues."""
+
+
+class RequestTaken(Refused):
+    """Another agent has already taken this request."""
+
+
+class RequestReserved(Refused):
+    """The customer's personal manager has the first claim on this request for a short time."""
+
+
+class NotYourQueue(Refused):
+    """The request waits in a queue that the agent does not serve."""
+
+
+class NotYourRequest(Refused):
+    """The agent has no request with this customer in hand."""
+
+
+class RequestGone(Refused):
+    """The request was taken back or is closed."""
+
+
+class AlreadyJoined(Refused):
+    """An agent has joined: the request can no longer be taken back."""
+
+
+class QueueUnknown(Refused):
+    """The pack has no such queue."""
+
+
+class TargetOffShift(Refused):
+    """The agent to whom the request would be passed is off shift."""
+
+
+class CommentMissing(Refused):
+    """Passing a request on or giving it back needs a comment for the next agent."""
+
+
+class ResolutionUnknown(Refused):
+    """A request ends as solved or not_solved."""

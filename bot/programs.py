@@ -1,0 +1,211 @@
+"""The long-running commands, each from nothing to its end: demo, run, chat, chat --json.
+
+Whatever is started here is stopped here, in the opposite order, however the command ends. The NLU service and the database
+start side by side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from bot import events, nlu_service
+from bot.app import Assistant, Content, Store, load_content, messengers
+from bot.chat import RunClock, Script, SwitchedNlu, Switches
+from bot.clients.nlu import HttpNlu
+from bot.errors import FirstlineError, NluUnavailable
+from bot.home import Home
+from bot.progress import Steps, on_console
+from bot.scripted import dump
+from bot.settings import Settings
+from bot.terminal_talk import TerminalTalk
+
+log = logging.getLogger(__name__)
+
+DEMO_QUIET = 0.3
+"""Seconds: in a terminal one writes a line at a time."""
+
+
+# ------------------------------------------------------------------------------------------------------ parts of them
+@contextlib.asynccontextmanager
+async def nlu_client(settings: Settings, steps: Steps, *, lasting: bool = False) -> AsyncIterator[HttpNlu]:
+    """A client of the NLU: of the service that is configured, of one that runs already, or of one started for us."""
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.nlu_url is not None:
+            token = settings.nlu_token.get_secret_value() if settings.nlu_token else None
+            client = HttpNlu(settings.nlu_url, token=token, timeout=settings.nlu_timeout)
+        else:
+            home = Home(settings.home).make()
+            service = await stack.enter_async_context(nlu_service.serving(home, steps, lasting=lasting))
+            client = HttpNlu(service.url, token=service.token, timeout=settings.nlu_timeout)
+        stack.push_async_callback(client.close)
+        try:
+            await client.model()
+        except NluUnavailable as down:  # the pack knows what to say meanwhile
+            log.warning("nlu_down", extra={"why": str(down)})
+        yield client
+
+
+@contextlib.asynccontextmanager
+async def started(
+    settings: Settings, steps: Steps, *, lasting: bool, scratch: bool
+) -> AsyncIterator[tuple[HttpNlu, str]]:
+    """The NLU and the database, started side by side. `scratch`: an empty database that is gone afterwards."""
+    nlu_parts, store_parts = contextlib.AsyncExitStack(), contextlib.AsyncExitStack()
+
+    async def database() -> str:
+        with steps.step("PostgreSQL") as step:
+            store = await store_parts.enter_async_context(Store(settings))
+            if scratch:
+                return await store_parts.enter_async_context(store.throwaway())
+            step.update("bringing the schema up to date")
+            return await store.migrated()
+
+    async with store_parts, nlu_parts:
+        try:
+            async with asyncio.TaskGroup() as group:
+                nlu = group.create_task(
+                    nlu_parts.enter_async_context(nlu_client(settings, steps, lasting=lasting)), name="nlu"
+                )
+                address = group.create_task(database(), name="database")
+        except BaseExceptionGroup as several:
+            raise first_error(several) from None
+        yield nlu.result(), address.result()
+
+
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first error of a group that is one of ours, else the first of all."""
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found.append(first_error(error) if isinstance(error, BaseExceptionGroup) else error)
+    return next((error for error in found if isinstance(error, FirstlineError)), found[0])
+
+
+# ----------------------------------------------------------------------------------------------------- demo, run, chat
+async def demo(settings: Settings, console: Console) -> int:
+    """Set everything up, then talk in the terminal; what is said stays in the data folder."""
+    now = datetime.now(UTC)
+    content = load_content(settings.pack, settings.shop_file, now=now)
+    async with contextlib.AsyncExitStack() as stack:
+        with on_console(console) as steps:
+            nlu, address = await stack.enter_async_context(started(settings, steps, lasting=True, scratch=False))
+            with steps.step("Demo shop and worker") as step:
+                assistant = Assistant(address, content, nlu, settings=settings, quiet=DEMO_QUIET)
+                for channel in messengers(settings, content.pack, assistant.offsets):
+                    assistant.add(channel)
+                await stack.enter_async_context(assistant)
+                step.update(f"{len(content.shop.customers)} customers, {len(content.shop.orders)} orders")
+        await _talk(assistant)
+    return 0
+
+
+async def run(settings: Settings, console: Console) -> int:
+    """Work without a terminal, with the channels whose tokens are set, until stopped."""
+    content = load_content(settings.pack, settings.shop_file, now=datetime.now(UTC))
+    async with contextlib.AsyncExitStack() as stack:
+        with on_console(console) as steps:
+            nlu, address = await stack.enter_async_context(started(settings, steps, lasting=True, scratch=False))
+            assistant = Assistant(address, content, nlu, settings=settings)
+            for channel in messengers(settings, content.pack, assistant.offsets):
+                assistant.add(channel)
+            await stack.enter_async_context(assistant)
+        if not assistant.channels:
+            console.print("No channel: set FIRSTLINE_TELEGRAM_TOKEN or FIRSTLINE_VK_TOKEN to connect a messenger.")
+        names = ", ".join(assistant.channels) or "no channels"
+        console.print(f"Firstline works ({names}). Ctrl-C ends it.", highlight=False)
+        log.info("started", extra={"channels": list(assistant.channels), "pack": content.pack.version})
+        await assistant.run()
+    return 0
+
+
+async def chat(
+    settings: Settings, console: Console, *, shop: Path | None, now: datetime | None, pack: str | None
+) -> int:
+    """Talk in the terminal, with an empty store that is gone afterwards."""
+    clock = RunClock(now)
+    content = load_content(pack or settings.pack, shop or settings.shop_file, now=clock.now())
+    async with contextlib.AsyncExitStack() as stack:
+        with on_console(console) as steps:
+            nlu, address = await stack.enter_async_context(started(settings, steps, lasting=False, scratch=True))
+            assistant = Assistant(address, content, nlu, settings=settings, clock=clock, quiet=0.0)
+            await stack.enter_async_context(assistant)
+        await _talk(assistant)
+    return 0
+
+
+async def _talk(assistant: Assistant) -> None:
+    talk = TerminalTalk(assistant.content, assistant.clock, taken=frozenset(assistant.channels), read=read_line)
+    assistant.add(talk.channel)
+    stop = events.listen(assistant.sessions, talk.heard)
+    talk.greet()
+    try:
+        await assistant.run(until=talk.channel)
+    finally:
+        stop()
+
+
+# --------------------------------------------------------------------------------------------------------- chat --json
+async def chat_json(
+    settings: Settings,
+    console: Console,
+    *,
+    shop: Path | None,
+    now: datetime | None,
+    pack: str | None,
+    strict: bool,
+) -> int:
+    """Play the script on standard input; return the exit status."""
+    clock = RunClock(now)
+    content: Content = load_content(pack or settings.pack, shop or settings.shop_file, now=clock.now())
+    with on_console(console) as steps:
+        async with started(settings, steps, lasting=False, scratch=True) as (client, address):
+            nlu = SwitchedNlu(client)
+            switches = Switches(nlu)
+            async with Assistant(
+                address, content, nlu, settings=settings, clock=clock, quiet=0.0, down=switches
+            ) as assistant:
+                script = Script(assistant, clock, switches, write_line)
+                try:
+                    return await script.play(read_line, strict=strict)
+                finally:
+                    script.close()
+
+
+def write_line(event: events.Event) -> None:
+    """Write an output line, at once."""
+    sys.stdout.buffer.write(dump(event).encode("utf-8") + b"\n")
+    sys.stdout.buffer.flush()
+
+
+async def read_line() -> bytes:
+    """Read the next line of standard input, empty at its end. Only what is asked for is read."""
+    return await in_thread(sys.stdin.buffer.readline)
+
+
+async def in_thread(read: Callable[[], bytes]) -> bytes:
+    """Call something that blocks, in a thread that does not hold up the end of the program."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[bytes] = loop.create_future()
+
+    def settle(result: bytes | BaseException) -> None:
+        if not done.done():
+            done.set_exception(result) if isinstance(result, BaseException) else done.set_result(result)
+
+    def work() -> None:
+        try:
+            result: bytes | BaseException = read()
+        except Exception as error:
+            result = error
+        with contextlib.suppress(RuntimeError):  # the loop has been closed meanwhile
+            loop.call_soon_threadsafe(settle, result)
+
+    threading.Thread(target=work, daemon=True, name="input").start()
+    return await done

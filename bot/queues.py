@@ -1,0 +1,76 @@
+"""Queues: who is next, the place of a request, and how long it will take by what was really measured.
+
+The order: the personal manager's claim, VIPs, priority, customers who wait before tasks, age (VIP-01, ruling 28).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import agents
+from bot.models import Agent, Request, State
+
+MEASURED = timedelta(days=7)
+"""How far back waits are looked at."""
+ENOUGH = 3
+"""Fewer measured waits say nothing."""
+
+PRIORITIES = {"urgent": 0, "high": 1, "normal": 2, "low": 3}
+_RANK = case(PRIORITIES, value=Request.priority, else_=2)
+_LATER = case((Request.vip, 0), else_=1)
+_TASK = case((Request.task, 1), else_=0)
+ORDER = (_LATER, _RANK, _TASK, Request.opened_at, Request.id)
+
+
+async def candidates(
+    session: AsyncSession, agent: Agent, *, now: datetime, conversation_id: int | None = None, limit: int = 50
+) -> Sequence[Request]:
+    """Waiting requests that an agent may take now, the next one first; nothing is locked."""
+    claimed = and_(Request.manager == agent.name, Request.claim_until > now)
+    conditions: list[ColumnElement[bool]] = [Request.state == State.QUEUED]
+    if conversation_id is not None:
+        conditions.append(Request.conversation_id == conversation_id)
+    serves = or_(Request.queue.in_(agent.queues), claimed)
+    if conversation_id is not None and agent.role in ("supervisor", "admin"):
+        serves = true()
+    free = or_(Request.claim_until.is_(None), Request.claim_until <= now, claimed)
+    conditions += [serves, free]
+    if others := await agents.skills_on_shift(session) - set(agent.skills):
+        conditions.append(~Request.marks.overlap(sorted(others)))
+    first = case((claimed, 0), else_=1)
+    found = await session.scalars(select(Request).where(*conditions).order_by(first, *ORDER).limit(limit))
+    return found.all()
+
+
+async def place(session: AsyncSession, request: Request) -> int:
+    """The request's place in its queue; 1 is next."""
+    mine: Any = await session.execute(select(*ORDER).where(Request.id == request.id))
+    values = tuple(mine.one())
+    ahead = await session.scalar(
+        select(func.count())
+        .select_from(Request)
+        .where(Request.state == State.QUEUED, Request.queue == request.queue, tuple_(*ORDER) < tuple_(*values))
+    )
+    return int(ahead or 0) + 1
+
+
+async def wait_minutes(session: AsyncSession, queue: str, at: int, *, now: datetime) -> int | None:
+    """Minutes that a request at a place will probably wait, from the waits of the last days; None: not measured."""
+    waited = func.extract("epoch", Request.taken_at - Request.opened_at)
+    per_place = func.percentile_cont(0.5).within_group(waited / func.greatest(Request.queued_place, 1))
+    measured, seconds = (
+        await session.execute(
+            select(func.count(), per_place).where(
+                Request.queue == queue, Request.taken_at > now - MEASURED, Request.category.is_(None)
+            )
+        )
+    ).one()
+    if measured < ENOUGH or seconds is None:
+        return None
+    return max(1, math.ceil(float(seconds) * at / 60))

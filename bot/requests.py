@@ -1,0 +1,458 @@
+"""Requests: the customer's matter with people, from the handoff to the end of the time for coming back.
+
+Here is what the customer, the bot and the clock do with a request; what agents do is in `bot.desk`. Each function changes
+a request, writes its timeline, tells the customer in the pack's words and adds the delivery job, all in the session's
+transaction. Whoever changes a request holds the lock of its conversation.
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+import flows
+from bot import conversations, queues
+from bot.errors import AlreadyJoined, RequestGone
+from bot.events import tell
+from bot.jobs import Jobs
+from bot.models import REQUEST_NUMBERS, Agent, Conversation, Message, Owner, Request, RequestEvent, Sender, State
+
+log = logging.getLogger(__name__)
+
+IN_HAND = (State.ASSIGNED, State.WAITING_CUSTOMER)
+WANTS_LENGTH = 1200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What work with requests needs besides the session."""
+
+    pack: flows.Pack
+    jobs: Jobs
+    reopen: timedelta = timedelta(hours=24)
+    # a reply within this time reopens a solved request (CX-07)
+    claim: timedelta = timedelta(seconds=60)
+    # first claim of a VIP's personal manager (ruling 28)
+
+
+# --------------------------------------------------------------------------------------------------------- opening
+async def open_request(
+    session: AsyncSession,
+    desk: Desk,
+    conversation: Conversation,
+    handoff: flows.Handoff,
+    *,
+    now: datetime,
+    task: bool = False,
+    manager: str | None = None,
+) -> Request:
+    """Store a handoff (or a task beside the talk) in its queue. Says nothing to the customer: see `announce`.
+
+    `manager`: the name of the customer's personal manager, for the first claim of VIPs.
+    """
+    number = f"T-{await session.scalar(REQUEST_NUMBERS)}"
+    customer = handoff.summary.get("customer") or {}
+    vip = desk.pack.manifest.settings.get("vip_flag", "vip") in (customer.get("flags") or ())
+    request = Request(
+        number=number, conversation_id=conversation.id, task=task, category=handoff.category,
+        due=handoff.due if handoff.category else None, queue=handoff.queue, priority=handoff.priority,
+        state=State.QUEUED, topic=handoff.topic, customer_id=customer.get("id"), orders=list(handoff.orders),
+        marks=list(handoff.marks), rules=list(handoff.rules), comment=handoff.comment,
+        summary={**handoff.summary, "request": number}, vip=vip, opened_at=now, queued_place=0,
+    )  # fmt: skip
+    if vip and manager and not task and await _on_shift(session, manager):
+        request.manager, request.claim_until = manager, now + desk.claim
+    session.add(request)
+    await session.flush()
+    request.queued_place = await queues.place(session, request)
+    await log_event(session, request, "opened", now, data={"queue": request.queue, "place": request.queued_place})
+    told = {
+        "request": number, "queue": request.queue, "priority": request.priority, "rules": request.rules,
+        "comment": request.comment, "summary": request.summary,
+    }  # fmt: skip
+    if request.category:
+        due = request.due.isoformat() if request.due else None
+        tell_of(session, conversation, "case", **told, category=request.category, due=due)
+    else:
+        tell_of(session, conversation, "handoff", **told)
+    if not task:
+        tell_of(session, conversation, "state", request=number, state=State.QUEUED)
+    return request
+
+
+async def announce(
+    session: AsyncSession,
+    desk: Desk,
+    conversation: Conversation,
+    request: Request,
+    phrase: str | None,
+    *,
+    now: datetime,
+) -> None:
+    """Tell the customer that the request is stored, with its number, place and expected wait (CX-02, CX-04)."""
+    notices = desk.pack.manifest.notices
+    default = notices.queued_case if request.category else notices.queued
+    await notify(session, desk, conversation, phrase or default, request, now=now)
+
+
+async def describe(session: AsyncSession, request: Request, *, now: datetime) -> flows.OpenRequest:
+    """A request as packs see it: its state, and while it waits its place and expected wait."""
+    place = wait = None
+    if request.state == State.QUEUED:
+        place = await queues.place(session, request)
+        wait = await queues.wait_minutes(session, request.queue, place, now=now)
+    agent = await session.get(Agent, request.agent_id) if request.agent_id else None
+    return flows.OpenRequest(
+        number=request.number, state=request.state, queue=request.queue, place=place, wait_minutes=wait,
+        due=request.due.isoformat() if request.due else None, is_case=request.is_case, agent=agent.title if agent else None,
+    )  # fmt: skip
+
+
+async def notify(
+    session: AsyncSession,
+    desk: Desk,
+    conversation: Conversation,
+    phrase: str,
+    request: Request | None,
+    *,
+    now: datetime,
+    queue: str = "",
+) -> None:
+    """Tell the customer a state in the pack's words. Words that cannot be rendered never stop the state itself.
+
+    Without a request (it could not be stored) the phrase sees only its queue.
+    """
+    seen = flows.OpenRequest(number="", state="", queue=queue)
+    if request is not None:
+        seen = await describe(session, request, now=now)
+    turn = flows.Turn(
+        now=now, seed=seed(conversation), channel=conversation.channel, chat=conversation.chat, name=conversation.name,
+        state=conversations.remembered(conversation), request=seen,
+    )  # fmt: skip
+    try:
+        said = flows.notice(desk.pack, phrase, seen, turn)
+    except Exception:  # a fault of content must not lose a request
+        log.exception("notice_failed", extra={"phrase": phrase, "conversation": conversation.id})
+        return
+    request_id = request.id if request is not None else None
+    await conversations.say(
+        session, desk.jobs, conversation.id, Sender.SYSTEM, said, now=now, request_id=request_id
+    )  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------------------------- finding
+async def current(session: AsyncSession, conversation_id: int) -> Request | None:
+    """The handoff of a conversation that waits, is in hand, or is solved and may come back."""
+    return await session.scalar(
+        select(Request).where(
+            Request.conversation_id == conversation_id,
+            ~Request.task,
+            Request.state.in_((State.QUEUED, *IN_HAND, State.SOLVED)),
+        )
+    )
+
+
+async def talking(session: AsyncSession, conversation_id: int) -> Request | None:
+    """The request whose agent speaks with the customer now: the handoff before a task."""
+    return await session.scalar(
+        select(Request)
+        .where(Request.conversation_id == conversation_id, Request.talking)
+        .order_by(Request.task, Request.id.desc())
+        .limit(1)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The requests of a conversation that the customer's next line concerns."""
+
+    talking: Request | None
+    # its agent speaks with the customer
+    solved: Request | None
+    # a reply reopens it (CX-07)
+    waiting: Request | None
+    # the handoff in a queue
+
+
+async def live(session: AsyncSession, conversation_id: int, *, now: datetime) -> Live:
+    """What a line of the customer concerns, besides the bot."""
+    found = await session.scalars(
+        select(Request)
+        .where(Request.conversation_id == conversation_id, Request.state.in_((State.QUEUED, *IN_HAND, State.SOLVED)))
+        .order_by(Request.task, Request.id.desc())
+    )
+    requests = found.all()
+    back = [one for one in requests if one.state == State.SOLVED and one.spoken and one.close_at and one.close_at > now]
+    return Live(
+        talking=next((one for one in requests if one.talking), None),
+        solved=max(back, key=lambda one: one.id, default=None),
+        waiting=next((one for one in requests if one.state == State.QUEUED and not one.task), None),
+    )
+
+
+async def contacts(
+    session: AsyncSession, *, conversation_id: int | None = None, customer_id: str | None = None
+) -> list[dict[str, Any]]:
+    """Earlier requests of a conversation or of a customer, newest last, as packs know them (source `requests`)."""
+    wanted = Request.conversation_id == conversation_id if customer_id is None else Request.customer_id == customer_id
+    found = await session.execute(
+        select(Request, Agent.name)
+        .outerjoin(Agent, Agent.id == Request.last_agent_id)
+        .where(wanted)
+        .order_by(Request.id)
+    )
+    return [
+        {
+            "number": one.number, "topic": one.topic, "order": one.orders[0] if one.orders else None, "queue": one.queue,
+            "state": one.state, "solution": one.solution, "at": one.opened_at.isoformat(),
+            "due": one.due.isoformat() if one.due else None, "agent": agent,
+        }
+        for one, agent in found
+    ]  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------ what the customer does
+async def append(
+    session: AsyncSession,
+    desk: Desk,
+    request: Request,
+    lines: Sequence[Message],
+    *,
+    now: datetime,
+    why: str | None = None,
+    answered: Iterable[dict[str, Any]] = (),
+) -> None:
+    """Add what the customer wrote while the request waits, and what the bot answered to it (ruling 16)."""
+    words = [line.text for line in lines if line.text and line.press is None]
+    for line in lines:
+        line.request_id = request.id
+    summary = dict(request.summary)
+    if words:
+        wants = " / ".join(filter(None, [summary.get("wants"), *words]))
+        summary["wants"] = wants[:WANTS_LENGTH]
+    summary["answered"] = [*(summary.get("answered") or ()), *answered]
+    summary["attachments"] = [*(summary.get("attachments") or ()), *(one for line in lines for one in line.attachments)]
+    if why:
+        summary["reason"] = "; ".join(dict.fromkeys(filter(None, [summary.get("reason"), why])))
+    request.summary = summary
+    label = desk.pack.manifest.summary.get("added", "+")
+    added = [f"{label} «{text}»" for text in words] + ([f"{label} {why}"] if why else [])
+    request.comment = "\n".join([request.comment, *added])
+    await log_event(session, request, "appended", now, data={"lines": [line.id for line in lines], "why": why})
+
+
+async def heard(
+    session: AsyncSession,
+    desk: Desk,
+    conversation: Conversation,
+    request: Request,
+    lines: Sequence[Message],
+    *,
+    now: datetime,
+) -> None:
+    """Show the customer's lines to the agent who speaks with them; a request that waited for them goes on."""
+    agent = await session.get(Agent, request.agent_id)
+    for line in lines:
+        line.request_id = request.id
+    assert agent is not None
+    if request.state == State.WAITING_CUSTOMER:
+        request.wait_until = None
+        if not agent.on_shift:
+            await to_queue(session, desk, conversation, request, "resumed", now=now)
+            return
+        request.state = State.ASSIGNED
+        await log_event(session, request, "resumed", now, agent=agent.name)
+        tell_of(session, conversation, "state", request=request.number, state=State.ASSIGNED)
+    for line in lines:
+        show(session, conversation, agent.name, line)
+
+
+async def reopen(
+    session: AsyncSession,
+    desk: Desk,
+    conversation: Conversation,
+    request: Request,
+    lines: Sequence[Message],
+    *,
+    now: datetime,
+) -> None:
+    """The customer came back in time: to the same agent when on shift, else to the queue (CX-07)."""
+    agent = await session.get(Agent, request.last_agent_id) if request.last_agent_id else None
+    request.solved_at = request.close_at = request.resolution = None
+    back = agent is not None and agent.on_shift
+    if back and agent is not None:
+        request.state, request.agent_id, request.talking = State.ASSIGNED, agent.id, True
+    else:
+        request.state = State.QUEUED
+    for line in lines:
+        line.request_id = request.id
+    await settle_owner(session, conversation)
+    await log_event(session, request, "reopened", now, agent=agent.name if back and agent else None)
+    tell_of(session, conversation, "state", request=request.number, state="reopened")
+    await notify(session, desk, conversation, desk.pack.manifest.notices.reopened, request, now=now)
+    if back and agent is not None:
+        for line in lines:
+            show(session, conversation, agent.name, line)
+    else:
+        await append(session, desk, request, lines, now=now)
+
+
+async def cancel(session: AsyncSession, desk: Desk, conversation: Conversation, *, now: datetime) -> Request:
+    """The customer takes the waiting request back; refused once an agent has joined (CX-03)."""
+    request = await current(session, conversation.id)
+    if request is None or request.state == State.SOLVED:
+        raise RequestGone
+    if request.state in IN_HAND:
+        raise AlreadyJoined
+    request.state, request.ended_at = State.CANCELLED, now
+    await log_event(session, request, "cancelled", now)
+    tell_of(session, conversation, "state", request=request.number, state=State.CANCELLED)
+    await notify(session, desk, conversation, desk.pack.manifest.notices.cancelled, request, now=now)
+    return request
+
+
+async def close(
+    session: AsyncSession,
+    desk: Desk,
+    conversation: Conversation,
+    request: Request,
+    *,
+    now: datetime,
+    silent: bool = False,
+) -> None:
+    """Close a solved request: the time for coming back is over, or another matter has taken its place (silently)."""
+    request.state, request.ended_at = State.CLOSED, now
+    await log_event(session, request, "closed", now)
+    tell_of(session, conversation, "state", request=request.number, state=State.CLOSED)
+    if request.spoken and not silent:
+        await notify(session, desk, conversation, desk.pack.manifest.notices.closed, request, now=now)
+
+
+# --------------------------------------------------------------------------------------------------- what time does
+async def sweep(session: AsyncSession, desk: Desk, now: datetime) -> int:
+    """Do all that has fallen due by now, and return how much it was. Work that others are at is left to them.
+
+    Closes solved requests, gives those that waited long enough for the customer back to their agents, ends first
+    claims, and marks cases whose promised time has passed.
+    """
+    fallen = (
+        (Request.state == State.SOLVED) & (Request.close_at <= now)
+        | (Request.state == State.WAITING_CUSTOMER) & (Request.wait_until <= now)
+        | (Request.state == State.QUEUED) & (Request.claim_until <= now)
+        | Request.state.in_((State.QUEUED, *IN_HAND)) & (Request.due <= now) & Request.overdue_at.is_(None)
+    )
+    found = await session.execute(select(Request.id, Request.conversation_id).where(fallen).order_by(Request.id))
+    done = 0
+    for request_id, conversation_id in found.all():
+        conversation = await conversations.lock(session, conversation_id, skip=True)
+        request = await session.get(Request, request_id, populate_existing=True)
+        if conversation is not None and request is not None:
+            done += await _fall_due(session, desk, conversation, request, now)
+    return done
+
+
+async def _fall_due(
+    session: AsyncSession, desk: Desk, conversation: Conversation, request: Request, now: datetime
+) -> int:
+    done = 0
+    if request.state == State.SOLVED and request.close_at and request.close_at <= now:
+        await close(session, desk, conversation, request, now=now)
+        done += 1
+    if request.state == State.WAITING_CUSTOMER and request.wait_until and request.wait_until <= now:
+        agent = await session.get(Agent, request.agent_id)
+        request.wait_until = None
+        if agent is not None and agent.on_shift:
+            request.state = State.ASSIGNED
+            await log_event(session, request, "wait_over", now, agent=agent.name)
+            tell_of(session, conversation, "state", request=request.number, state=State.ASSIGNED)
+        else:
+            await to_queue(session, desk, conversation, request, "wait_over", now=now)
+        done += 1
+    if request.state == State.QUEUED and request.claim_until and request.claim_until <= now:
+        request.claim_until = None
+        await log_event(session, request, "claim_over", now, agent=request.manager)
+        done += 1
+    if request.due and request.due <= now and request.overdue_at is None and request.ended_at is None:
+        request.overdue_at = now
+        await log_event(session, request, "overdue", now)
+        tell_of(session, conversation, "overdue", request=request.number, due=request.due.isoformat())
+        done += 1
+    return done
+
+
+# ------------------------------------------------------------------------------------------------- shared with desk
+async def to_queue(
+    session: AsyncSession,
+    desk: Desk,
+    conversation: Conversation,
+    request: Request,
+    kind: str,
+    *,
+    now: datetime,
+    agent: str | None = None,
+    data: dict[str, Any] | None = None,
+    state: str = State.QUEUED,
+    phrase: str | None = None,
+) -> None:
+    """Put a request that was in hand back into its queue and tell the customer that another specialist will answer.
+
+    It keeps its age, so its place does not get worse (ruling 17). `state`: what the customer's side calls the change.
+    """
+    spoke = request.talking
+    request.state, request.agent_id, request.talking, request.wait_until = State.QUEUED, None, False, None
+    await settle_owner(session, conversation)
+    await log_event(session, request, kind, now, agent=agent, data=data)
+    tell_of(session, conversation, "state", request=request.number, state=state)
+    if spoke:
+        await notify(session, desk, conversation, phrase or desk.pack.manifest.notices.declined, request, now=now)
+
+
+async def settle_owner(session: AsyncSession, conversation: Conversation) -> None:
+    """Let the conversation belong to an agent exactly while one speaks with the customer."""
+    await session.flush()
+    owner = Owner.AGENT if await talking(session, conversation.id) is not None else Owner.BOT
+    if conversation.owner != owner:
+        conversation.owner = owner
+        await session.flush()
+
+
+async def log_event(
+    session: AsyncSession,
+    request: Request,
+    kind: str,
+    at: datetime,
+    *,
+    agent: str | None = None,
+    data: dict[str, Any] | None = None,
+) -> None:
+    """Write to the request's timeline."""
+    session.add(RequestEvent(request_id=request.id, at=at, kind=kind, agent=agent, data=data or {}))
+    await session.flush()
+
+
+def tell_of(session: AsyncSession, conversation: Conversation, event: str, **fields: Any) -> None:
+    """Tell listeners something of a conversation, once it is stored."""
+    tell(session, event, channel=conversation.channel, chat=conversation.chat, **fields)
+
+
+def show(session: AsyncSession, conversation: Conversation, agent: str, line: Message, **more: Any) -> None:
+    """Show an agent a line of the customer."""
+    shown = conversations.shown(line, conversation.name)
+    fields = {"text": shown["text"], "at": shown["at"], "attachment": shown["attachment"]}
+    tell_of(session, conversation, "inbox", agent=agent, **fields, **more)
+
+
+def seed(conversation: Conversation) -> int:
+    """What chooses among the variants of phrases: differs from chat to chat, the same at each run."""
+    return zlib.crc32(f"{conversation.channel}:{conversation.chat}".encode())
+
+
+async def _on_shift(session: AsyncSession, name: str) -> bool:
+    return bool(await session.scalar(select(Agent.on_shift).where(Agent.name == name)))

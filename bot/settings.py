@@ -1,0 +1,77 @@
+"""Settings of one installation: environment variables with the prefix FIRSTLINE_, all with a default for a laptop."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.errors import SettingsInvalid
+
+
+def default_home() -> Path:
+    """Where data lives unless told: the user's data folder; for root a folder of its own outside /root.
+
+    The embedded PostgreSQL never runs as root, and its user has to be able to enter the folders above.
+    """
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return Path("/var/lib/firstline")
+    return platformdirs.user_data_path("firstline")
+
+
+class Settings(BaseSettings):
+    """All settings. Secrets are SecretStr, so that no log shows them."""
+
+    model_config = SettingsConfigDict(env_prefix="FIRSTLINE_", env_file=".env", extra="ignore", frozen=True)
+
+    home: Path = Field(default_factory=default_home)
+    # data folder: embedded PostgreSQL, trained models, logs
+    database_url: SecretStr | None = None
+    # postgresql://…; none: an embedded PostgreSQL in `home`
+
+    pack: str = "shop"
+    # name of a shipped pack, or the path of a pack's folder
+    shop_file: Path | None = None
+    # shop data (YAML) for the demo CRM; none: the pack's demo shop
+
+    telegram_token: SecretStr | None = None
+    telegram_api_base: str = "https://api.telegram.org"
+    vk_token: SecretStr | None = None
+    vk_api_base: str = "https://api.vk.ru"
+
+    nlu_url: str | None = None
+    # none: `firstline` starts the NLU service itself
+    nlu_token: SecretStr | None = None
+    nlu_timeout: float = Field(default=10.0, gt=0)
+    # seconds
+    crm_timeout: float = Field(default=5.0, gt=0)
+    # seconds
+
+    quiet_seconds: float = Field(default=2.0, ge=0)
+    # a burst of messages is read as one turn when none comes for so long (CX-18)
+    reopen_hours: float = Field(default=24.0, gt=0)
+    # a reply within this time reopens a solved request (CX-07)
+    claim_seconds: float = Field(default=60.0, ge=0)
+    # first claim of a VIP's personal manager (ruling 28)
+    workers: int = Field(default=8, ge=1)
+    # jobs done at the same time by one process
+    sweep_seconds: float = Field(default=5.0, gt=0)
+    # how often is looked for what has fallen due
+    stalled_seconds: float = Field(default=20.0, gt=0)
+    # a job whose worker gave no sign of life for so long is done again
+
+    def url(self) -> str | None:
+        """The database's address, or None for the embedded one."""
+        return self.database_url.get_secret_value() if self.database_url else None
+
+
+def load() -> Settings:
+    """Read the settings; SettingsInvalid names each one that is wrong, never its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = [f"FIRSTLINE_{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors()]
+        raise SettingsInvalid("; ".join(wrong)) from None

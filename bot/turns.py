@@ -1,0 +1,476 @@
+"""A turn: the customer's unread lines, what is decided upon them, and all of it stored in one transaction.
+
+Never a stuck conversation: what goes wrong while deciding hands the conversation to people; what goes wrong with the store
+leaves the lines unread, and the job comes again.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+import flows
+from bot import conversations, events, labels, requests
+from bot.clients import Crm, Nlu
+from bot.clock import Clock
+from bot.errors import (
+    AlreadyJoined,
+    CrmActionUnknown,
+    CrmUnavailable,
+    FirstlineError,
+    NluUnavailable,
+    RequestGone,
+    StoreUnavailable,
+)
+from bot.models import Conversation, Deed, Message, Request, Sender, State, TurnRow
+from bot.requests import Desk, tell_of
+
+log = logging.getLogger(__name__)
+
+MAX_ROUNDS = 20
+LONGEST_BURST = 5
+"""A burst is waited for at most this many quiet windows."""
+HELPED = ("affirm", "thanks", "goodbye")
+"""Intents that leave a solved request solved; a pack's setting `helped_intents` replaces them."""
+
+_TURN: TypeAdapter[flows.Turn] = TypeAdapter(flows.Turn)
+
+
+def _nothing_down() -> frozenset[str]:
+    return frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a turn needs besides the session."""
+
+    desk: Desk
+    nlu: Nlu
+    crm: Crm
+    clock: Clock
+    quiet: timedelta = timedelta(0)
+    # a burst is over when nothing came for so long (CX-18)
+    down: Callable[[], frozenset[str]] = field(default=_nothing_down)
+    # systems that are known not to work; `store` means that no request can be stored (CX-02)
+
+    @property
+    def pack(self) -> flows.Pack:
+        return self.desk.pack
+
+
+# ------------------------------------------------------------------------------------------------------- the turn
+async def take_turn(session: AsyncSession, tools: Tools, conversation_id: int) -> int:
+    """Answer all unread lines of a conversation; return how many turns that were. Twice does no harm."""
+    conversation = await conversations.lock(session, conversation_id)
+    if conversation is None:
+        return 0
+    lines = await conversations.unread(session, conversation_id)
+    if not lines:
+        return 0
+    now = tools.clock.now()
+    if tools.quiet and (rest := _still_coming(lines, tools.quiet, await _stored_now(session))) > 0:
+        await tools.desk.jobs.turn(session, conversation_id, delay=rest)
+        return 0
+    groups = _groups(lines)
+    for group in groups:
+        await _serve_safely(session, tools, conversation, group, now)
+    return len(groups)
+
+
+async def _stored_now(session: AsyncSession) -> datetime:
+    """The time by the clock that says when lines were stored."""
+    now: datetime = (await session.execute(select(func.clock_timestamp()))).scalar_one()
+    return now
+
+
+def _still_coming(lines: Sequence[Message], quiet: timedelta, now: datetime) -> float:
+    """Seconds to wait for the rest of a burst; 0 when it is over, has lasted long, or a button was pressed."""
+    if any(line.press is not None or line.stale_press or line.contact for line in lines):
+        return 0.0
+    if now - lines[0].stored_at >= quiet * LONGEST_BURST:
+        return 0.0
+    return (quiet - (now - lines[-1].stored_at)).total_seconds()
+
+
+def _groups(lines: Sequence[Message]) -> list[list[Message]]:
+    """Lines that are read together: written ones between two presses; each press alone, a repeated one only once."""
+    groups: list[list[Message]] = []
+    for line in lines:
+        pressed = line.press is not None or line.stale_press
+        before = groups[-1][0] if groups else None
+        if (
+            before is not None and pressed and before.press == line.press and before.stale_press == line.stale_press
+        ) or (before is not None and not pressed and before.press is None and not before.stale_press):
+            groups[-1].append(line)
+        else:
+            groups.append([line])
+    return groups
+
+
+async def _serve_safely(
+    session: AsyncSession, tools: Tools, conversation: Conversation, lines: list[Message], now: datetime
+) -> None:
+    """Serve a group of lines; when anything but the connection fails, undo it and hand the conversation to people."""
+    point, conversation_id, ids = events.mark(session), conversation.id, [line.id for line in lines]
+    try:
+        async with session.begin_nested():
+            await _serve(session, tools, conversation, lines, now)
+        return
+    except Exception as caught:
+        if _store_failed(caught):
+            raise
+        error = caught
+    log.error("turn_undone", extra={"conversation": conversation_id}, exc_info=error)
+    events.forget_since(session, point)
+    again = await conversations.lock(session, conversation_id)
+    assert again is not None
+    lines = [line for line in await conversations.unread(session, again.id) if line.id in ids]
+    turn = _given(again, lines, now, tools.down())
+    waiting = (await requests.live(session, again.id, now=now)).waiting
+    if waiting is not None:
+        turn = replace(turn, request=await requests.describe(session, waiting, now=now))
+    decision = _to_people(tools.pack, turn)
+    await _store(session, tools, again, lines, turn, decision, waiting, error=type(error).__name__, ms=0)
+
+
+def _store_failed(error: Exception) -> bool:
+    """Whether the database itself failed, not what was asked of it: then the lines stay unread and the job comes again."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+    return isinstance(error, SQLAlchemyError)
+
+
+async def _serve(
+    session: AsyncSession, tools: Tools, conversation: Conversation, lines: list[Message], now: datetime
+) -> None:
+    """One group of lines: to the agent who speaks with the customer, back to a solved request, or to the bot."""
+    live = await requests.live(session, conversation.id, now=now)
+    if live.talking is not None:
+        _read_by_now(lines, now)
+        await requests.heard(session, tools.desk, conversation, live.talking, lines, now=now)
+        return
+    turn = await _read(tools, _given(conversation, lines, now, tools.down()))
+    if live.solved is not None and not _helped(tools.pack, turn):
+        _read_by_now(lines, now)
+        await requests.reopen(session, tools.desk, conversation, live.solved, lines, now=now)
+        return
+    await _answer(session, tools, conversation, lines, turn, live.waiting)
+
+
+def _read_by_now(lines: Sequence[Message], now: datetime) -> None:
+    for line in lines:
+        line.read_at = now
+
+
+def _given(conversation: Conversation, lines: Sequence[Message], now: datetime, down: frozenset[str]) -> flows.Turn:
+    """The turn as it is given: the lines' words, press, contact and attachments."""
+    texts = [line.text for line in lines if line.text.strip() and line.press is None and not line.stale_press]
+    contacts = [line.contact for line in lines if line.contact]
+    attachments = [flows.Attachment(one["kind"], one.get("name")) for line in lines for one in line.attachments]
+    return flows.Turn(
+        now=now, seed=requests.seed(conversation), channel=conversation.channel, chat=conversation.chat,
+        name=conversation.name, text="\n".join(texts), press=lines[0].press, stale_press=lines[0].stale_press,
+        contact=contacts[-1] if contacts else None, attachments=tuple(attachments),
+        edited=any(line.edited for line in lines), state=conversations.remembered(conversation),
+        down=down & {flows.Unavailable.STORE.value},
+    )  # fmt: skip
+
+
+async def _read(tools: Tools, turn: flows.Turn) -> flows.Turn:
+    """The turn with the NLU's reading of its words."""
+    if not turn.text.strip():
+        return turn
+    try:
+        return replace(turn, parse=await tools.nlu.parse(turn.text, now=turn.now))
+    except NluUnavailable:
+        log.warning("nlu_down")
+        return turn.with_down(flows.Unavailable.NLU)
+
+
+def _helped(pack: flows.Pack, turn: flows.Turn) -> bool:
+    """Whether the customer only says that a solved request is solved."""
+    helped = set(pack.manifest.settings.get("helped_intents", HELPED))
+    if turn.press is not None:
+        return turn.press == "yes" or turn.press.partition(":")[2] in helped
+    read = turn.parse
+    plain = read is not None and read.verdict is flows.Verdict.SURE and not turn.attachments
+    return plain and read is not None and bool(read.intents) and {one.name for one in read.intents} <= helped
+
+
+# ------------------------------------------------------------------------------------------------------- deciding
+async def _answer(
+    session: AsyncSession,
+    tools: Tools,
+    conversation: Conversation,
+    lines: list[Message],
+    turn: flows.Turn,
+    waiting: Request | None,
+) -> None:
+    """Decide, and store the decision with everything that it asks for."""
+    begun = time.perf_counter()
+    if waiting is not None:
+        turn = replace(turn, request=await requests.describe(session, waiting, now=turn.now))
+    if turn.parse is not None:
+        tell_of(session, conversation, "understood", **_understood(turn.parse))
+    error: str | None = None
+    try:
+        decision, turn = await _decide(session, tools, conversation, turn)
+    except SQLAlchemyError:
+        raise
+    except Exception as caught:  # whatever is wrong inside, the customer must not wait for nobody
+        error = type(caught).__name__
+        log.exception("turn_failed", extra={"conversation": conversation.id, "error": error})
+        decision = _to_people(tools.pack, turn)
+    ms = int((time.perf_counter() - begun) * 1000)
+    await _store(session, tools, conversation, lines, turn, decision, waiting, error=error, ms=ms)
+
+
+async def _store(
+    session: AsyncSession,
+    tools: Tools,
+    conversation: Conversation,
+    lines: list[Message],
+    turn: flows.Turn,
+    decision: flows.Decision,
+    waiting: Request | None,
+    *,
+    error: str | None,
+    ms: int,
+) -> None:
+    """Store the turn with what explains it, carry its decision out, and keep what a trainer should see."""
+    read = flows.to_json(turn.parse) if turn.parse else None
+    row = TurnRow(
+        conversation_id=conversation.id, at=turn.now, parse=read, facts=_facts(turn.facts), error=error, ms=ms,
+        given=_TURN.dump_python(replace(turn, parse=None, facts={}), mode="json"), rules=list(decision.rules),
+        decision=flows.to_json(decision), pack=f"{tools.pack.manifest.name}@{tools.pack.version}",
+        model=turn.parse.model if turn.parse else "",
+    )  # fmt: skip
+    session.add(row)
+    await session.flush()
+    for line in lines:
+        line.turn_id, line.read_at = row.id, turn.now
+    await _carry_out(session, tools, conversation, lines, turn, decision, row, waiting)
+    if read is not None:
+        reasons = [name for name, holds in (("unsure", decision.unsure), ("handoff", decision.handoff)) if holds]
+        for reason in reasons:
+            await labels.collect(session, row.id, conversation.id, turn.text, reason, now=turn.now, read=read)
+
+
+async def _decide(
+    session: AsyncSession, tools: Tools, conversation: Conversation, turn: flows.Turn
+) -> tuple[flows.Decision, flows.Turn]:
+    """Ask the pack until it needs nothing more from outside; also returns the turn with all facts."""
+    for _ in range(MAX_ROUNDS):
+        decision = flows.decide(tools.pack, turn)
+        if not decision.lookups and not decision.acts:
+            return _without_failures(decision), turn
+        for lookup in decision.lookups:
+            try:
+                turn = turn.with_facts({lookup: await _look_up(session, tools, conversation, lookup)})
+            except CrmUnavailable as down:
+                log.warning("crm_down", extra={"system": down.system, "source": lookup.source})
+                turn = turn.with_down(down.system).with_facts({lookup: flows.Unavailable(down.system)})
+        for act in decision.acts:
+            turn = turn.with_facts({act.key: await _do(session, tools, conversation, act, turn.now)})
+    raise TurnEndless
+
+
+class TurnEndless(FirstlineError):
+    """A turn asked for more and more from outside."""
+
+
+async def _look_up(session: AsyncSession, tools: Tools, conversation: Conversation, lookup: flows.Lookup) -> Any:
+    """Answer a lookup: from the shop's systems, or from our own store for earlier requests (CX-13, CX-15)."""
+    if lookup.source != "requests":
+        return await tools.crm.fetch(lookup)
+    args = dict(lookup.args)
+    if "chat" in args:
+        return await requests.contacts(session, conversation_id=conversation.id)
+    own = await requests.contacts(session, customer_id=args.get("customer", ""))
+    try:
+        earlier = await tools.crm.fetch(lookup)
+    except CrmUnavailable:
+        return own
+    return [*(earlier or ()), *own]
+
+
+async def _do(
+    session: AsyncSession, tools: Tools, conversation: Conversation, act: flows.Act, now: datetime
+) -> Mapping[str, Any]:
+    """Have the CRM change something, once per conversation and key. What it cannot do is a result, not an error."""
+    done = await session.scalar(select(Deed).where(Deed.conversation_id == conversation.id, Deed.key == act.key))
+    if done is not None:
+        return done.result
+    args = dict(act.args)
+    try:
+        # the CRM keeps the key too: if this transaction is lost, doing it again changes nothing twice
+        result = dict(await tools.crm.act(act, key=f"{conversation.channel}:{conversation.chat}|{act.key}"))
+    except CrmUnavailable as down:
+        log.warning("crm_down", extra={"system": down.system, "action": act.action})
+        result = {"ok": False, "unavailable": True}
+    except CrmActionUnknown:
+        result = {"ok": False, "unsupported": True}
+    if not result.get("unavailable"):
+        session.add(
+            Deed(
+                conversation_id=conversation.id, key=act.key, action=act.action, args=args, result=result,
+                rules=list(act.rules), at=now,
+            )
+        )  # fmt: skip
+        await session.flush()
+    told = {"action": act.action.removeprefix("crm."), "order": args.get("order"), "ok": bool(result.get("ok"))}
+    made = {"new_order": result["new_order"]} if result.get("new_order") else {}
+    tell_of(session, conversation, "crm", **told, **made, rules=list(act.rules))
+    return result
+
+
+def _without_failures(decision: flows.Decision) -> flows.Decision:
+    """The decision without the memory of changes that could not even be asked for: they may be tried again."""
+    deeds = {key: result for key, result in decision.state.deeds.items() if not result.get("unavailable")}
+    return replace(decision, state=replace(decision.state, deeds=deeds))
+
+
+def _to_people(pack: flows.Pack, turn: flows.Turn) -> flows.Decision:
+    """What to do when deciding itself failed: hand the conversation to the default queue."""
+    state = turn.state
+    words = (*state.words, turn.text) if turn.text.strip() else state.words
+    reason = pack.manifest.summary.get("internal_error", "internal error")
+    wants = " / ".join(words[-4:]) or None
+    summary = {
+        "request": None, "channel": turn.channel, "customer": {}, "topic": None, "category": None,
+        "queue": pack.manifest.queue_default, "priority": "normal", "reason": reason, "wants": wants, "orders": [],
+        "collected": dict(state.slots), "answered": [asdict(one) for one in state.answered],
+        "attachments": [asdict(one) for one in (*state.attachments, *turn.attachments)], "contacts_before": [],
+        "mood": "calm", "next_step": None, "promised": [dict(one) for one in state.promised],
+    }  # fmt: skip
+    handoff = flows.Handoff(
+        queue=pack.manifest.queue_default, summary=summary, comment="\n".join(filter(None, [reason, wants]))
+    )
+    kept = replace(state, open=(), asking=None, offered=None, words=words, turns=state.turns + 1)
+    if turn.request is not None:
+        return flows.Decision(append=reason, state=kept, unsure=True)
+    return flows.Decision(handoff=handoff, state=kept, unsure=True)
+
+
+# ------------------------------------------------------------------------------------------------- carrying it out
+async def _carry_out(
+    session: AsyncSession,
+    tools: Tools,
+    conversation: Conversation,
+    lines: list[Message],
+    turn: flows.Turn,
+    decision: flows.Decision,
+    row: TurnRow,
+    waiting: Request | None,
+) -> None:
+    """Store requests first, then the words: no customer hears of a request that does not exist (CX-02)."""
+    desk, now, state, messages = tools.desk, turn.now, decision.state, decision.messages
+    opened: Request | None = None
+    stored = True
+    if decision.handoff is not None or decision.cases:
+        try:
+            opened = await _store_requests(session, desk, conversation, turn, decision)
+        except StoreUnavailable:
+            stored = False
+            state = _as_if_not_handed_over(turn, state)
+            messages = () if decision.cases else messages
+    conversation.state = flows.to_json(state)
+    for said in messages:
+        await conversations.say(
+            session, desk.jobs, conversation.id, Sender.BOT, said, now=now, turn_id=row.id,
+            request_id=waiting.id if waiting else None,
+        )  # fmt: skip
+    if not stored:
+        queue = decision.handoff.queue if decision.handoff else decision.cases[0].queue
+        store_down = tools.pack.manifest.notices.store_down
+        await requests.notify(session, desk, conversation, store_down, None, now=now, queue=queue)
+    if opened is not None and decision.handoff is not None:
+        for line in lines:
+            line.request_id = opened.id
+        await requests.announce(session, desk, conversation, opened, decision.handoff.notice, now=now)
+    if decision.cancel_request:
+        try:
+            await requests.cancel(session, desk, conversation, now=now)
+        except (RequestGone, AlreadyJoined):
+            log.info("nothing_to_cancel", extra={"conversation": conversation.id})
+    elif waiting is not None:
+        before = len(turn.state.answered)
+        answered = [asdict(one) for one in decision.state.answered[before:]]
+        await requests.append(session, desk, waiting, lines, now=now, why=decision.append, answered=answered)
+        if row.error is not None:
+            await requests.announce(session, desk, conversation, waiting, None, now=now)
+
+
+async def _store_requests(
+    session: AsyncSession, desk: Desk, conversation: Conversation, turn: flows.Turn, decision: flows.Decision
+) -> Request | None:
+    """Store the handoff and the tasks of a decision, all or none; return the handoff's request."""
+    if flows.Unavailable.STORE in turn.down:
+        raise StoreUnavailable
+    point, opened = events.mark(session), None
+    try:
+        async with session.begin_nested():
+            if decision.handoff is not None:
+                old = await requests.current(session, conversation.id)
+                if old is not None and old.state == State.SOLVED:
+                    await requests.close(session, desk, conversation, old, now=turn.now, silent=True)
+                manager = _manager(turn.facts, decision.handoff)
+                opened = await requests.open_request(
+                    session, desk, conversation, decision.handoff, now=turn.now, manager=manager
+                )
+            for case in decision.cases:
+                await requests.open_request(session, desk, conversation, case, now=turn.now, task=True)
+    except DBAPIError as error:
+        if _store_failed(error):
+            raise
+        events.forget_since(session, point)
+        log.exception("request_not_stored", extra={"conversation": conversation.id})
+        raise StoreUnavailable from error
+    return opened
+
+
+def _as_if_not_handed_over(turn: flows.Turn, state: flows.ConversationState) -> flows.ConversationState:
+    """The state after a handoff that could not be stored: what the next try needs is still there."""
+    words = (*turn.state.words, turn.text) if turn.text.strip() else turn.state.words
+    return replace(
+        state, words=words, answered=turn.state.answered, promised=turn.state.promised,
+        attachments=(*turn.state.attachments, *turn.attachments),
+    )  # fmt: skip
+
+
+def _manager(facts: Mapping[flows.Lookup | str, Any], handoff: flows.Handoff) -> str | None:
+    """The personal manager on the customer's card, if the turn has looked it up."""
+    customer = (handoff.summary.get("customer") or {}).get("id")
+    for key, answer in facts.items():
+        card = isinstance(key, flows.Lookup) and key.source == "customer" and isinstance(answer, Mapping)
+        if card and customer is not None and answer.get("id") == customer:
+            manager = answer.get("manager")
+            return str(manager) if manager else None
+    return None
+
+
+def _understood(parse: flows.Parse) -> dict[str, Any]:
+    """What the NLU made of the turn, as listeners are told it."""
+    return {
+        "intents": [{"name": one.name, "confidence": one.confidence} for one in parse.intents],
+        "entities": [{"entity": one.entity, "value": one.value, "text": one.text} for one in parse.entities],
+    }
+
+
+def _facts(facts: Mapping[flows.Lookup | str, Any]) -> list[dict[str, Any]]:
+    """Facts as stored with the turn."""
+    return [
+        {"source": key.source, "args": dict(key.args), "answer": answer}
+        if isinstance(key, flows.Lookup)
+        else {"act": key, "result": dict(answer)}
+        for key, answer in facts.items()
+    ]

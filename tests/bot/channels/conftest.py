@@ -1,0 +1,216 @@
+"""Both messengers, each with its stand-in server, behind one set of words."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from bot.channels import Channel, Incoming, Outgoing
+from bot.channels.polling import Pause
+from bot.channels.telegram import TelegramChannel
+from bot.channels.vk import VkChannel
+from tests.servers import faults
+from tests.servers import telegram as telegram_server
+from tests.servers import vk as vk_server
+from tests.servers.telegram import TelegramServer
+from tests.servers.vk import VkServer
+
+COMMANDS = {"start": "Здравствуйте", "operator": "Позовите оператора"}
+
+
+class MemoryOffsets:
+    """Offsets that outlive a channel, as the database's do."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    async def load(self, key: str) -> str | None:
+        return self.values.get(key)
+
+    async def save(self, key: str, value: str) -> None:
+        self.values[key] = value
+
+
+class Inbox:
+    """What was received, and what `receive` is to fail with before it takes anything."""
+
+    def __init__(self) -> None:
+        self.got: list[Incoming] = []
+        self.tried = 0
+        self.failures: list[Exception] = []
+        self.refuse: Callable[[Incoming], Exception | None] = lambda update: None
+
+    async def receive(self, update: Incoming) -> None:
+        self.tried += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        if (error := self.refuse(update)) is not None:
+            raise error
+        self.got.append(update)
+
+    @property
+    def texts(self) -> list[str]:
+        return [update.text for update in self.got]
+
+
+async def until(true: Callable[[], Any], seconds: float = 10.0) -> None:
+    """Wait for something that other tasks bring about."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110  servers and channels have no event for each thing that is waited for
+            await asyncio.sleep(0.005)
+
+
+class Rig:
+    """A channel between a stand-in server and an inbox."""
+
+    name = ""
+
+    def __init__(self) -> None:
+        self.offsets, self.inbox = MemoryOffsets(), Inbox()
+        self.channel: Any = None
+        self.server: Any = None
+        self._running: asyncio.Task[None] | None = None
+
+    def make(self) -> Channel:
+        raise NotImplementedError
+
+    async def start(self) -> None:
+        """Start the channel, as a new process would."""
+        self.channel = self.make()
+        self._running = asyncio.create_task(self.channel.run(self.inbox.receive))
+        await until(lambda: self._polls() or self.running.done())
+
+    async def stop(self) -> None:
+        """Stop it, and forget all that was only in memory."""
+        if self._running is not None:
+            self._running.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await self._running
+            self._running = None
+        if self.channel is not None:
+            await self.channel.close()
+
+    @property
+    def running(self) -> asyncio.Task[None]:
+        assert self._running is not None
+        return self._running
+
+    def _polls(self) -> bool:
+        return bool({"getUpdates", "a_check"} & set(self.server.calls))
+
+    async def send(self, message: int, text: str, *, chat: str = "42", **more: Any) -> str:
+        if self.channel is None:
+            self.channel = self.make()
+        sent: str = await self.channel.send(Outgoing(id=message, chat=chat, text=text, **more))
+        return sent
+
+    async def received(self, count: int) -> list[Incoming]:
+        await until(lambda: len(self.inbox.got) >= count)
+        return self.inbox.got
+
+    # what the servers call by different names
+    SEND = POLL = ""
+
+    def too_many(self, times: int = 1) -> None:
+        raise NotImplementedError
+
+    def block(self, chat: int, *, blocked: bool = True) -> None:
+        raise NotImplementedError
+
+    def novelty(self) -> None:
+        """An update of a kind that nobody knows."""
+        raise NotImplementedError
+
+    def writes_in_group(self, text: str) -> None:
+        raise NotImplementedError
+
+    def photo(self, caption: str) -> None:
+        raise NotImplementedError
+
+
+class TelegramRig(Rig):
+    name = "telegram"
+    SEND, POLL = "sendMessage", "getUpdates"
+    server: TelegramServer
+
+    def make(self) -> TelegramChannel:
+        return TelegramChannel(
+            self.server.token, self.offsets, api_base=self.server.url, commands=COMMANDS,
+            contact_title="Отправить мой номер", poll_seconds=5, pause=lambda: Pause(0.01, 0.05),
+        )  # fmt: skip
+
+    def too_many(self, times: int = 1) -> None:
+        self.server.faults.add(self.SEND, telegram_server.too_many(3), times)
+
+    def block(self, chat: int, *, blocked: bool = True) -> None:
+        self.server.blocks(chat, blocked=blocked)
+
+    def novelty(self) -> None:
+        self.server.update(novelty={"what": "nobody knows"})
+        self.server.update(message={**self.server.message(42), "chat": {"id": 42, "type": "hologram"}})
+
+    def writes_in_group(self, text: str) -> None:
+        message = self.server.message(42, text=text)
+        self.server.update(message={**message, "chat": {"id": -100, "type": "supergroup", "title": "Чат"}})
+
+    def photo(self, caption: str) -> None:
+        size = {"file_id": "f", "file_unique_id": "u", "width": 9, "height": 9}
+        self.server.writes(42, caption=caption, photo=[size])
+
+
+class VkRig(Rig):
+    name = "vk"
+    SEND, POLL = "messages.send", "a_check"
+    server: VkServer
+
+    def make(self) -> VkChannel:
+        return VkChannel(
+            self.server.token, self.offsets, api_base=self.server.url, commands=COMMANDS, poll_seconds=5,
+            call_seconds=2.0, pause=lambda: Pause(0.01, 0.05),
+        )  # fmt: skip
+
+    def too_many(self, times: int = 1) -> None:
+        self.server.faults.add(self.SEND, vk_server.refuses(6), times)
+
+    def block(self, chat: int, *, blocked: bool = True) -> None:
+        self.server.denies(chat, denied=blocked)
+
+    def novelty(self) -> None:
+        self.server.event("market_order_new", {"id": 1})
+        self.server.event("message_new", {"message": {"text": "a shape that nobody knows"}})
+
+    def writes_in_group(self, text: str) -> None:
+        self.server.event("message_new", {"message": self.server.message(2_000_000_001, text, from_id=42)})
+
+    def photo(self, caption: str) -> None:
+        self.server.writes(42, caption, attachments=[{"type": "photo", "photo": {"id": 1, "sizes": []}}])
+
+
+@pytest.fixture
+async def telegram() -> AsyncIterator[TelegramRig]:
+    rig = TelegramRig()
+    async with TelegramServer() as rig.server:
+        yield rig
+        await rig.stop()
+
+
+@pytest.fixture
+async def vk() -> AsyncIterator[VkRig]:
+    rig = VkRig()
+    async with VkServer() as rig.server:
+        yield rig
+        await rig.stop()
+
+
+@pytest.fixture(params=["telegram", "vk"])
+def rig(request: pytest.FixtureRequest) -> Rig:
+    """Each messenger in turn."""
+    found: Rig = request.getfixturevalue(request.param)
+    return found
+
+
+__all__ = ["COMMANDS", "Inbox", "MemoryOffsets", "Rig", "TelegramRig", "VkRig", "faults", "until"]

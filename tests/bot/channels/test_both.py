@@ -1,0 +1,242 @@
+"""What holds for every messenger (CX-10), over HTTP against its stand-in server."""
+
+from __future__ import annotations
+
+import pytest
+
+import flows
+from bot.channels import Kind
+from bot.channels.polling import POISON_TRIES
+from bot.errors import ChannelStopped, DeliveryFailed, Rejected, RetryLater, StoreUnavailable, Unreachable
+from tests.bot.channels.conftest import Rig, until
+from tests.servers import faults
+
+YES_NO = (flows.Button("Да", "yes"), flows.Button("Нет", "no"))
+
+
+@pytest.mark.rule("CX-10")
+class TestReceiving:
+    async def test_a_message_comes_with_its_chat_text_and_name(self, rig: Rig) -> None:
+        await rig.start()
+        rig.server.writes(42, "где заказ 48213")
+        [update] = await rig.received(1)
+        assert (update.channel, update.chat, update.kind, update.text) == (
+            rig.name,
+            "42",
+            Kind.MESSAGE,
+            "где заказ 48213",
+        )
+        assert update.name == "Мария №42"
+        assert update.at.tzinfo is not None
+
+    async def test_messages_keep_their_order(self, rig: Rig) -> None:
+        for number in range(20):
+            rig.server.writes(42, f"строка {number}")
+        await rig.start() if rig.name == "telegram" else await self._start_at_zero(rig)
+        await rig.received(20)
+        assert rig.inbox.texts == [f"строка {number}" for number in range(20)]
+
+    async def _start_at_zero(self, rig: Rig) -> None:
+        rig.offsets.values["vk:55"] = "0"
+        await rig.start()
+
+    async def test_a_message_that_could_not_be_stored_comes_again(self, rig: Rig) -> None:
+        rig.inbox.failures = [StoreUnavailable(), OSError("gone"), StoreUnavailable()]
+        await rig.start()
+        rig.server.writes(42, "не потеряйся")
+        await rig.received(1)
+        assert rig.inbox.texts == ["не потеряйся"]
+        assert rig.inbox.tried == 4
+
+    async def test_the_offset_moves_only_after_the_message_is_stored(self, rig: Rig) -> None:
+        rig.inbox.refuse = lambda update: StoreUnavailable()
+        await rig.start()
+        before = dict(rig.offsets.values)
+        rig.server.writes(42, "ещё не записано")
+        await until(lambda: rig.inbox.tried >= 3)
+        assert rig.offsets.values == before
+        await rig.stop()
+
+        rig.inbox.refuse = lambda update: None
+        await rig.start()
+        await rig.received(1)
+        assert rig.inbox.texts == ["ещё не записано"]
+
+    async def test_after_a_restart_it_goes_on_where_it_was(self, rig: Rig) -> None:
+        await rig.start()
+        rig.server.writes(42, "до")
+        await rig.received(1)
+        await until(lambda: rig.offsets.values)
+        await rig.stop()
+        rig.server.writes(42, "пока никого не было")
+        await rig.start()
+        rig.server.writes(42, "после")
+        await rig.received(3)
+        assert rig.inbox.texts == ["до", "пока никого не было", "после"]
+
+    async def test_a_repeated_update_has_the_same_external_id(self, rig: Rig) -> None:
+        await rig.start()
+        rig.server.writes(42, "один раз")
+        await rig.received(1)
+        rig.server.writes(42, "другой")
+        await rig.received(2)
+        rig.server.again()
+        got = await rig.received(3)
+        assert got[-1].external_id == got[1].external_id != got[0].external_id
+
+    async def test_an_edit_names_the_message_it_changes(self, rig: Rig) -> None:
+        await rig.start()
+        message = rig.server.writes(42, "где заказ 48213")
+        rig.server.edits(message, "где заказ 48214")
+        first, second = await rig.received(2)
+        assert (second.kind, second.text) == (Kind.EDIT, "где заказ 48214")
+        assert second.message_id == first.message_id
+
+    async def test_a_photo_comes_with_its_caption(self, rig: Rig) -> None:
+        await rig.start()
+        rig.photo("вот коробка")
+        [update] = await rig.received(1)
+        assert update.attachments == (flows.Attachment("photo"),)
+        assert (update.kind, update.text) == (Kind.MESSAGE, "вот коробка")
+
+    async def test_a_customer_who_blocks_and_comes_back_is_told_of(self, rig: Rig) -> None:
+        await rig.start()
+        rig.block(42)
+        rig.block(42, blocked=False)
+        assert [update.kind for update in await rig.received(2)] == [Kind.BLOCKED, Kind.UNBLOCKED]
+
+    async def test_unknown_kinds_and_other_chats_do_not_stop_it(self, rig: Rig) -> None:
+        await rig.start()
+        rig.novelty()
+        rig.writes_in_group("не вам")
+        rig.server.writes(42, "я здесь")
+        await rig.received(1)
+        assert rig.inbox.texts == ["я здесь"]
+
+    async def test_an_update_that_can_never_be_stored_is_left_out_in_the_end(self, rig: Rig) -> None:
+        rig.inbox.refuse = lambda update: ValueError("poison") if update.text == "яд" else None
+        await rig.start()
+        rig.server.writes(42, "яд")
+        rig.server.writes(43, "вода")
+        await rig.received(1)
+        assert rig.inbox.texts == ["вода"]
+        assert rig.inbox.tried == POISON_TRIES + 1
+
+    async def test_the_loop_survives_what_is_no_answer(self, rig: Rig) -> None:
+        rig.server.faults.add(rig.POLL, faults.garbage(), 2)
+        rig.server.faults.add(rig.POLL, faults.garbage(200))
+        rig.server.faults.add(rig.POLL, faults.lost())
+        await rig.start()
+        rig.server.writes(42, "всё равно дошло")
+        await rig.received(1)
+        assert rig.inbox.texts == ["всё равно дошло"]
+
+    async def test_it_stops_when_the_token_is_refused(self, rig: Rig) -> None:
+        rig.server.refuses_token = True
+        await rig.start()
+        with pytest.raises(ChannelStopped):
+            await rig.running
+
+    async def test_characters_that_no_store_takes_are_left_out(self, rig: Rig) -> None:
+        await rig.start()
+        rig.server.writes(42, "а\x00б")
+        [update] = await rig.received(1)
+        assert update.text == "аб"
+
+
+@pytest.mark.rule("CX-10")
+class TestButtons:
+    async def test_a_press_comes_with_the_payload_of_the_button_and_is_answered(self, rig: Rig) -> None:
+        await rig.start()
+        await rig.send(12, "Это вы?", buttons=YES_NO)
+        assert rig.server.sent[-1].buttons == ["Да", "Нет"]
+        press = rig.server.presses(rig.server.sent[-1], "Нет")
+        [update] = await rig.received(1)
+        assert (update.kind, update.press, update.chat) == (Kind.PRESS, "12.1", "42")
+        await until(lambda: rig.server.answered == [press])
+
+    async def test_a_press_that_can_no_longer_be_answered_is_no_harm(self, rig: Rig) -> None:
+        await rig.start()
+        await rig.send(12, "Это вы?", buttons=YES_NO)
+        press = rig.server.presses(rig.server.sent[-1], "Да")
+        rig.server._presses.discard(press)
+        rig.server.writes(42, "и ещё")
+        update, _ = await rig.received(2)
+        assert update.press == "12.0"
+
+
+class TestSending:
+    async def test_a_text_is_sent_and_its_id_returned(self, rig: Rig) -> None:
+        sent = await rig.send(1, "Ваш заказ в пути.")
+        assert [message.text for message in rig.server.sent] == ["Ваш заказ в пути."]
+        assert sent == str(rig.server.sent[0].message_id)
+
+    async def test_a_long_text_is_cut_at_words_and_the_buttons_stand_under_the_last_piece(self, rig: Rig) -> None:
+        text = " ".join(f"слово{number}" for number in range(1500))
+        await rig.send(1, text, buttons=YES_NO)
+        assert len(rig.server.sent) > 1
+        assert " ".join(message.text for message in rig.server.sent) == text
+        assert [message.buttons for message in rig.server.sent][-1] == ["Да", "Нет"]
+        assert not any(message.buttons for message in rig.server.sent[:-1])
+
+    async def test_a_long_text_goes_on_where_it_was_interrupted(self, rig: Rig) -> None:
+        text = "\n\n".join("\n".join(f"строка {part}.{number}" for number in range(200)) for part in range(5))
+        rig.channel = rig.make()
+        await rig.send(0, "до этого")
+        real, calls = rig.channel._send_piece if rig.name == "telegram" else rig.channel._call, 0
+
+        async def second_fails(*args: object, **kwargs: object) -> object:
+            nonlocal calls
+            calls += 1
+            if calls == 2:
+                raise RetryLater
+            return await real(*args, **kwargs)
+
+        setattr(rig.channel, "_send_piece" if rig.name == "telegram" else "_call", second_fails)
+        with pytest.raises(RetryLater):
+            await rig.send(1, text)
+        await rig.send(1, text)
+        assert len(rig.server.sent) > 2
+        assert "\n".join(message.text for message in rig.server.sent[1:]).split() == text.split()
+
+    async def test_too_fast_is_later(self, rig: Rig) -> None:
+        rig.too_many()
+        with pytest.raises(RetryLater) as later:
+            await rig.send(1, "быстро")
+        assert later.value.after >= 1
+        await rig.send(1, "быстро")
+        assert len(rig.server.sent) == 1
+
+    async def test_too_fast_for_long_is_not_waited_for_without_end(self, rig: Rig) -> None:
+        rig.too_many(times=50)
+        for _ in range(3):
+            with pytest.raises(RetryLater):
+                await rig.send(1, "быстро")
+        assert rig.server.calls.count(rig.SEND) == 3
+
+    async def test_a_customer_who_has_blocked_us_is_unreachable(self, rig: Rig) -> None:
+        rig.block(42)
+        with pytest.raises(Unreachable):
+            await rig.send(1, "вы тут?")
+
+    async def test_an_empty_text_is_rejected(self, rig: Rig) -> None:
+        with pytest.raises(Rejected):
+            await rig.send(1, "  ")
+
+    async def test_a_refused_token_stops_the_channel(self, rig: Rig) -> None:
+        rig.server.refuses_token = True
+        with pytest.raises(ChannelStopped):
+            await rig.send(1, "раз")
+
+    async def test_a_messenger_that_is_away_is_tried_later(self, rig: Rig) -> None:
+        rig.channel = rig.make()
+        await rig.server.__aexit__()
+        with pytest.raises(RetryLater):
+            await rig.send(1, "раз")
+
+    async def test_what_is_no_answer_is_a_delivery_failure(self, rig: Rig) -> None:
+        for fault in (faults.garbage(), faults.garbage(200), faults.says({"what": 1}), faults.says([], 500)):
+            rig.server.faults.add(rig.SEND, fault)
+            with pytest.raises(DeliveryFailed):
+                await rig.send(1, "раз")
+        assert rig.server.sent == []

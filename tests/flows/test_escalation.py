@@ -1,0 +1,204 @@
+"""The worked examples of the escalation rules, held against the table itself: ESC-EX-01 to ESC-EX-20.
+
+Facts that an example does not name have their defaults; several topics in one message are judged one by one, and the queue
+that stands first in the pack's order takes the conversation.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import flows
+from flows.match import matches
+from flows.pack import HandoffStep
+from flows.tables import hits
+
+DEFAULTS: dict[str, Any] = {
+    "channel": "chat", "topic": "none", "detail": "none", "mention_inseparable": False, "topic_changed_after_answer": False,
+    "customer.flags": [], "customer.is_bank_user": "unknown", "on_behalf_of_company": False, "agent.kind": "assistant",
+    "agent.skills": [], "agent.accruals_access": False, "accrual_required": False, "order.exists": False, "order.mixed": False,
+    "package_in_question.kind": "none", "package_in_question.interval_minutes": 0, "package_in_question.warehouse_name": "",
+    "express_service": "unknown",
+}  # fmt: skip
+STANDARD = {"order.exists": True, "package_in_question.kind": "standard"}
+
+EXAMPLES: list[tuple[str, dict[str, Any], list[str], str | None]] = [
+    ("ESC-EX-01", {"topic": "fin_balance", "detail": "balance_withdrawal"}, ["ESC-17"], "fin_services_l2"),
+    (
+        "ESC-EX-02",
+        {"topic": "fin_installment", "detail": "instalment_debit", "topic_changed_after_answer": True},
+        ["ESC-12", "ESC-16", "ESC-21"],
+        "fin_services_l2",
+    ),
+    (
+        "ESC-EX-03",
+        {"topics": ["order_cancel", "bank_card"], "mention_inseparable": True, **STANDARD},
+        ["ESC-13", "ESC-35"],
+        None,
+    ),
+    (
+        "ESC-EX-04",
+        {"topics": ["refund_status", "bank_card"], "detail": "bank_refund_missing"},
+        ["ESC-33", "ESC-69"],
+        "bank_card",
+    ),
+    ("ESC-EX-05", {"channel": "mail", "topic": "bank_card", "customer.is_bank_user": "no"}, ["ESC-11", "ESC-38", "ESC-39"], None),
+    ("ESC-EX-06", {"channel": "call", "topic": "bank_card"}, ["ESC-11", "ESC-36", "ESC-39"], None),
+    ("ESC-EX-07", {"topic": "order_status", "customer.flags": ["premium", "monetization"], **STANDARD}, ["ESC-03", "ESC-50"], None),
+    ("ESC-EX-08", {"topic": "premium_subscription"}, ["ESC-41"], "premium_l2"),
+    ("ESC-EX-09", {"topic": "promo"}, ["ESC-42"], "promo_l2"),
+    ("ESC-EX-10", {"topic": "b2b", "on_behalf_of_company": True}, ["ESC-47"], "b2b"),
+    (
+        "ESC-EX-11",
+        {"topic": "product_question", "on_behalf_of_company": True, "customer.flags": ["b2b"]},
+        ["ESC-43"],
+        None,
+    ),
+    ("ESC-EX-12", {"topic": "order_status", "on_behalf_of_company": True, **STANDARD}, ["ESC-44", "ESC-47"], "b2b"),
+    ("ESC-EX-13", {"topic": "monetization", "customer.flags": ["monetization"]}, ["ESC-48"], "monetization"),
+    ("ESC-EX-14", {"topic": "monetization", "customer.flags": ["premium"]}, ["ESC-49"], None),
+    ("ESC-EX-15", {"topic": "order_status", "order.mixed": True, **STANDARD}, ["ESC-54", "ESC-55"], None),
+    (
+        "ESC-EX-16",
+        {
+            "topic": "return_defect", "detail": "express_refund", "order.exists": True, "order.mixed": True,
+            "package_in_question.kind": "ds_mini", "package_in_question.warehouse_name": "FRESH_MINI_17",
+            "express_service": "ds_mini",
+        },
+        ["ESC-52", "ESC-54", "ESC-57", "ESC-68"],
+        "ds_mini",
+    ),
+    ("ESC-EX-17", {"topic": "express_delivery", "detail": "express_terms"}, ["ESC-51", "ESC-53"], "express"),
+    (
+        "ESC-EX-18",
+        {"topics": ["flex_delivery", "complaint_courier"], "order.exists": True, "package_in_question.kind": "flex"},
+        ["ESC-62", "ESC-63", "ESC-68"],
+        "flex",
+    ),
+    (
+        "ESC-EX-19",
+        {"topic": "fin_insurance", "detail": "insurance_points", "accrual_required": True},
+        ["ESC-18", "ESC-19", "ESC-71"],
+        "fin_services_l2",
+    ),
+    ("ESC-EX-20", {"topic": "accruals", "agent.kind": "outsourced", "accrual_required": True}, ["ESC-64"], "accruals"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pack() -> flows.Pack:
+    return flows.load_shipped("shop")
+
+
+def judge(pack: flows.Pack, facts: dict[str, Any]) -> tuple[set[str], str | None]:
+    """All rules that match a question, and the queue of the row that decides."""
+    table = pack.tables["escalation"]
+    known = {**DEFAULTS, **facts}
+    matching = {rule for row in table.rows if matches(row.when, known.get) for rule in row.rule}
+    decisive = hits(table, known.get)[-1].row
+    queue = next((step.handoff for step in decisive.steps if isinstance(step, HandoffStep)), None)
+    return matching, queue
+
+
+class TestWorkedExamples:
+    @pytest.mark.parametrize(("name", "facts", "rules", "queue"), EXAMPLES, ids=[one[0] for one in EXAMPLES])
+    def test_example_ends_in_its_queue(
+        self, pack: flows.Pack, name: str, facts: dict[str, Any], rules: list[str], queue: str | None
+    ) -> None:
+        questions = [{**facts, "topic": topic} for topic in facts.get("topics", [facts.get("topic")])]
+        judged = [judge(pack, question) for question in questions]
+        order = list(pack.manifest.queue_priority)
+        queues = sorted((found for _, found in judged if found), key=order.index)
+        assert (queues[0] if queues else None) == queue, name
+        matching = set().union(*(found for found, _ in judged))
+        assert set(rules) <= matching, name
+
+
+class TestAmongRules:
+    def test_a_company_stands_before_financial_services(self, pack: flows.Pack) -> None:
+        rules, queue = judge(pack, {"topic": "fin_balance", "on_behalf_of_company": True})
+        assert queue == "b2b"
+        assert {"ESC-27", "ESC-70"} <= rules
+
+    def test_a_telephone_call_is_never_sent_to_a_chat_line(self, pack: flows.Pack) -> None:
+        for topic in (
+            "fin_installment",
+            "promo",
+            "classifieds",
+            "premium_subscription",
+            "express_delivery",
+            "flex_delivery",
+            "b2b",
+        ):
+            rules, queue = judge(pack, {"topic": topic, "channel": "call"})
+            assert queue is None
+            assert rules & {"ESC-11", "ESC-29", "ESC-45", "ESC-61"}
+
+    def test_in_house_staff_and_those_with_access_do_not_use_the_line_of_accruals(self, pack: flows.Pack) -> None:
+        asked = {"topic": "accruals", "accrual_required": True}
+        assert judge(pack, {**asked, "agent.kind": "in_house"}) == ({"ESC-15", "ESC-65"}, None)
+        assert judge(pack, {**asked, "agent.accruals_access": True})[0] == {"ESC-15", "ESC-66"}
+        assert "ESC-67" in judge(pack, {"topic": "accruals"})[0]
+
+    def test_a_company_skill_keeps_the_question(self, pack: flows.Pack) -> None:
+        rules, queue = judge(pack, {"topic": "b2b", "on_behalf_of_company": True, "agent.skills": ["b2b"]})
+        assert (queue, "ESC-46" in rules) == (None, True)
+
+    @pytest.mark.parametrize(
+        ("topic", "detail", "rule"),
+        [
+            ("refund_status", "none", "ESC-22"), ("refund_status", "refund_delay", "ESC-22"),
+            ("refund_amount", "refund_term", "ESC-23"), ("order_cancel", "cancellation_reason", "ESC-24"),
+            ("refund_status", "annulled_order_payment", "ESC-25"), ("refund_status", "bank_transfer", "ESC-26"),
+        ],
+    )  # fmt: skip
+    def test_questions_of_refunds_stay(self, pack: flows.Pack, topic: str, detail: str, rule: str) -> None:
+        rules, queue = judge(pack, {"topic": topic, "detail": detail})
+        assert (queue, rule in rules) == (None, True)
+
+    def test_points_for_a_policy_go_to_insurance_and_errors_before_the_policy_too(self, pack: flows.Pack) -> None:
+        assert judge(pack, {"topic": "fin_insurance", "detail": "insurance_before_policy"})[1] == "fin_services_l2"
+        assert "ESC-20" in judge(pack, {"topic": "fin_insurance", "detail": "insurance_before_policy"})[0]
+
+    def test_an_instalment_never_goes_to_the_bank_nor_the_bank_to_financial_services(self, pack: flows.Pack) -> None:
+        assert judge(pack, {"topic": "fin_installment"}) == ({"ESC-15", "ESC-16", "ESC-30"}, "fin_services_l2")
+        assert judge(pack, {"topic": "bank_card"}) == ({"ESC-15", "ESC-31", "ESC-32"}, "bank_card")
+
+    def test_any_question_on_a_fast_package_goes_to_its_line(self, pack: flows.Pack) -> None:
+        for kind in ("express", "ds_mini", "flex"):
+            for topic in ("refund_status", "return_defect", "order_cancel", "promo"):
+                facts = {"topic": topic, "package_in_question.kind": kind, "order.exists": True}
+                assert judge(pack, {**facts, "express_service": kind if kind != "flex" else "unknown"})[1] == kind
+
+    def test_mixed_order_and_package_unknown_asks_instead_of_guessing(self, pack: flows.Pack) -> None:
+        rules, queue = judge(
+            pack,
+            {
+                "topic": "return_defect",
+                "order.exists": True,
+                "order.mixed": True,
+                "package_in_question.kind": "unknown",
+            },
+        )
+        assert (queue, "ESC-56" in rules) == (None, True)
+
+    def test_ten_minutes_mean_ds_mini_sixteen_do_not(self, pack: flows.Pack) -> None:
+        at = "package_in_question.interval_minutes"
+        assert "ESC-57" in judge(pack, {at: 15})[0]
+        assert "ESC-57" not in judge(pack, {at: 16})[0]
+
+    def test_facts_of_the_services_are_at_hand_for_other_channels(self, pack: flows.Pack) -> None:
+        asked = {"topic": "express_delivery", "channel": "call"}
+        assert {"ESC-58", "ESC-61"} <= judge(pack, {**asked, "express_service": "ds_mini"})[0]
+        assert "ESC-60" in judge(pack, {**asked, "express_service": "express"})[0]
+        switch = {"detail": "delivery_kind_switch", "package_in_question.kind": "ds_mini", "channel": "call"}
+        assert "ESC-59" in judge(pack, switch)[0]
+
+    def test_a_user_of_the_bank_outside_chat_gets_all_ways(self, pack: flows.Pack) -> None:
+        rules, _ = judge(pack, {"topic": "bank_card", "channel": "mail", "customer.is_bank_user": "yes"})
+        assert {"ESC-37", "ESC-39"} <= rules
+
+    def test_classified_ads_go_to_their_line(self, pack: flows.Pack) -> None:
+        assert judge(pack, {"topic": "classifieds"})[1] == "classifieds"

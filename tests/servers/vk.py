@@ -1,0 +1,254 @@
+"""A stand-in for VK: the API's methods and a Bots Long Poll server, as documented, over HTTP on loopback.
+
+    async with VkServer() as vk:
+        VkChannel(vk.token, offsets, api_base=vk.url)
+        vk.writes(42, "where is my order")     vk.presses(vk.sent[-1], "Yes")
+
+What it keeps to: errors come with status 200; a `random_id` seen before in a dialogue sends nothing and gives the same
+id; keyboards have their limits; the event log is read by any `ts` (nothing is confirmed), an outdated one gives failed 1,
+an old key failed 2, an unknown `ts` failed 3. `faults` makes its next calls go wrong.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from aiohttp import web
+
+from tests.servers.faults import Fault, Faults, says
+
+Json = dict[str, Any]
+GROUP = 55
+
+
+@dataclass
+class Sent:
+    """A message that the community sent."""
+
+    peer: int
+    message_id: int
+    text: str
+    random_id: int
+    keyboard: Json = field(default_factory=dict)
+
+    @property
+    def buttons(self) -> list[str]:
+        """Labels of the buttons under the message."""
+        return [button["action"]["label"] for row in self.keyboard.get("buttons", []) for button in row]
+
+
+class Refused(Exception):
+    """An error of the API, by code."""
+
+    def __init__(self, code: int, text: str = "refused") -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class VkServer:
+    """The server, and the hands of its customers."""
+
+    token = "vk1.a.stand-in-token"
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.sent: list[Sent] = []
+        self.answered: list[str] = []
+        # event ids of presses that were answered
+        self.calls: list[str] = []
+        self.faults = Faults()
+        self.refuses_token = False
+        self.denied: set[int] = set()
+        self._log: list[Json] = []
+        self._forgotten = 0
+        # so many events of the log's beginning are gone
+        self._ids, self._events = itertools.count(1), itertools.count(1)
+        self._key = "key-1"
+        self._presses: set[str] = set()
+        self._news = asyncio.Condition()
+
+    async def __aenter__(self) -> Self:
+        app = web.Application()
+        app.router.add_post("/method/{method}", self._call)
+        app.router.add_get("/poll", self._check)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    # ---------------------------------------------------------------------------------------------- customers
+    def event(self, kind: str, content: Json) -> str:
+        """Add an event of any kind; return its id."""
+        event_id = f"event-{next(self._events)}"
+        self._log.append({"group_id": GROUP, "type": kind, "event_id": event_id, "v": "5.199", "object": content})
+        self._wake()
+        return event_id
+
+    def again(self) -> None:
+        """Offer the last event once more."""
+        self._log.append(self._log[-1])
+        self._wake()
+
+    def message(self, peer: int, text: str = "", **content: Any) -> Json:
+        """A message of a customer."""
+        number = next(self._ids)
+        return {
+            "id": number, "conversation_message_id": number, "date": int(time.time()), "peer_id": peer, "from_id": peer,
+            "out": 0, "text": text, "attachments": [], "fwd_messages": [], **content,
+        }  # fmt: skip
+
+    def writes(self, peer: int, text: str = "", **content: Any) -> Json:
+        """A customer sends a message."""
+        message = self.message(peer, text, **content)
+        info = {"button_actions": ["text", "callback", "open_link"], "inline_keyboard": True, "keyboard": True}
+        self.event("message_new", {"message": message, "client_info": info})
+        return message
+
+    def edits(self, message: Json, text: str) -> None:
+        """A customer changes a message."""
+        self.event("message_edit", {**message, "text": text, "update_time": int(time.time())})
+
+    def presses(self, sent: Sent, label: str, *, as_text: bool = False) -> str:
+        """A customer presses a button under a message; return the id that the answer needs.
+
+        `as_text`: VK hands the payload over as text (it does both).
+        """
+        buttons = [button["action"] for row in sent.keyboard["buttons"] for button in row]
+        data = next(action["payload"] for action in buttons if action["label"] == label)
+        press = f"press-{next(self._events)}"
+        self._presses.add(press)
+        payload = data if as_text else json.loads(data)
+        content = {"user_id": sent.peer, "peer_id": sent.peer, "event_id": press, "payload": payload}
+        self.event("message_event", {**content, "conversation_message_id": sent.message_id})
+        return press
+
+    def denies(self, peer: int, *, denied: bool = True) -> None:
+        """A customer forbids messages, or allows them."""
+        self.denied = self.denied | {peer} if denied else self.denied - {peer}
+        self.event("message_deny" if denied else "message_allow", {"user_id": peer, "key": ""})
+
+    def expire_key(self) -> None:
+        """The long-poll key runs out: failed 2."""
+        self._key = f"key-{next(self._ids)}"
+        self._wake()
+
+    def forget(self, events: int) -> None:
+        """Lose the beginning of the log: failed 1 for who has not read it."""
+        self._forgotten = events
+
+    # ---------------------------------------------------------------------------------------------- long poll
+    async def _check(self, request: web.Request) -> web.StreamResponse:
+        self.calls.append("a_check")
+
+        async def answer() -> web.StreamResponse:
+            return web.json_response(await self._news_after(request.query))
+
+        return await self.faults.answer("a_check", request, answer)
+
+    async def _news_after(self, query: Any) -> Json:
+        ts, deadline = int(query["ts"]), time.monotonic() + float(query["wait"])
+        while True:
+            if query["key"] != self._key:
+                return {"failed": 2}
+            if ts > len(self._log):
+                return {"failed": 3}
+            if ts < self._forgotten:
+                return {"failed": 1, "ts": str(self._forgotten)}
+            left = deadline - time.monotonic()
+            if ts < len(self._log) or left <= 0:
+                return {"ts": str(len(self._log)), "updates": self._log[ts:]}
+            async with self._news:
+                try:
+                    await asyncio.wait_for(self._news.wait(), left)
+                except TimeoutError:
+                    continue
+
+    def _wake(self) -> None:
+        async def wake() -> None:
+            async with self._news:
+                self._news.notify_all()
+
+        self._waking = asyncio.ensure_future(wake())
+
+    # ---------------------------------------------------------------------------------------------- the API
+    async def _call(self, request: web.Request) -> web.StreamResponse:
+        method = request.match_info["method"]
+        self.calls.append(method)
+        form = {name: str(value) for name, value in (await request.post()).items()}
+
+        async def answer() -> web.StreamResponse:
+            try:
+                return web.json_response({"response": self._do(method, form)})
+            except Refused as error:
+                return web.json_response(_refusal(error.code, str(error)))
+
+        return await self.faults.answer(method, request, answer)
+
+    def _do(self, method: str, form: Json) -> Any:
+        if form.get("access_token") != self.token or self.refuses_token:
+            raise Refused(5, "User authorization failed: invalid access_token")
+        if form.get("v") != "5.199":
+            raise Refused(8, "Invalid request: versions below 5.199 are not known here")
+        match method:
+            case "groups.getById":
+                return {"groups": [{"id": GROUP, "name": "Лавка", "screen_name": "lavka"}], "profiles": []}
+            case "groups.getLongPollServer":
+                return {"key": self._key, "server": f"{self.url}/poll", "ts": str(len(self._log))}
+            case "users.get":
+                return [{"id": int(form["user_ids"]), "first_name": "Мария", "last_name": f"№{form['user_ids']}"}]
+            case "messages.send":
+                return self._send(form)
+            case "messages.sendMessageEventAnswer":
+                if form["event_id"] not in self._presses:
+                    raise Refused(100, "One of the parameters specified was missing or invalid: event_id is invalid")
+                self._presses.discard(form["event_id"])
+                self.answered.append(form["event_id"])
+                return 1
+        raise Refused(3, "Unknown method passed")
+
+    def _send(self, form: Json) -> int:
+        peer, text, random_id = int(form["peer_id"]), form.get("message", ""), int(form["random_id"])
+        keyboard = json.loads(form["keyboard"]) if form.get("keyboard") else {}
+        if peer in self.denied:
+            raise Refused(901, "Can't send messages for users without permission")
+        if not text or len(text) > 9000:
+            raise Refused(914 if text else 100, "Message is too long" if text else "message is empty")
+        if not -(2**31) <= random_id < 2**31:
+            raise Refused(100, "random_id should be int32")
+        _check_keyboard(keyboard)
+        if random_id:
+            for before in self.sent:
+                if (before.peer, before.random_id) == (peer, random_id):
+                    return before.message_id
+        sent = Sent(peer, next(self._ids), text, random_id, keyboard)
+        self.sent.append(sent)
+        return sent.message_id
+
+
+def _check_keyboard(keyboard: Json) -> None:
+    rows = keyboard.get("buttons", [])
+    buttons = [button["action"] for row in rows for button in row]
+    fits = len(rows) <= 6 and len(buttons) <= 10 and all(len(row) <= 5 for row in rows)
+    fits = fits and all(1 <= len(action["label"]) <= 40 and len(action["payload"]) <= 255 for action in buttons)
+    if not fits or (buttons and not keyboard.get("inline")):
+        raise Refused(911, "Keyboard format is invalid")
+
+
+def refuses(code: int) -> Fault:
+    """An error of the API; nothing is done."""
+    return says(_refusal(code, "refused"))
+
+
+def _refusal(code: int, text: str) -> Json:
+    extra = {"captcha_sid": "1", "captcha_img": "http://127.0.0.1/captcha"} if code == 14 else {}
+    return {"error": {"error_code": code, "error_msg": text, "request_params": [], **extra}}
