@@ -19,7 +19,7 @@ from importlib import resources
 from pathlib import Path
 
 import fasteners
-import psutil
+import psutil  # type: ignore[import-untyped]
 import psycopg
 from alembic import command
 from alembic.config import Config
@@ -152,9 +152,7 @@ def create_database(address: str, *, prefix: str = "firstline_run") -> str:
     name = f"{prefix}_{secrets.token_hex(6)}"
     with _admin(address) as connection:
         connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
-                sql.Identifier(name), sql.Identifier(source)
-            )
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(source))
         )
     return with_database(address, name)
 

@@ -29,7 +29,8 @@ from bot.errors import (
     TargetOffShift,
 )
 from bot.models import Agent, Conversation, Message, Request, Sender, State
-from bot.requests import IN_HAND, Desk, log_event, notify, settle_owner, show, tell_of, to_queue
+from bot.requests import IN_HAND, settle_owner, to_queue
+from bot.timeline import Desk, log_event, notify, show, tell_of
 
 RESOLUTIONS = ("solved", "not_solved")
 

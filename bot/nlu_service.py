@@ -267,12 +267,13 @@ async def healthy(url: str, model: str | None = None, *, token: str | None = Non
     try:
         async with httpx.AsyncClient(base_url=url, timeout=5.0, trust_env=False) as client:
             answer = await client.get("/health")
-            ready = answer.status_code == 200 and (model is None or answer.json().get("model") == model)
+            said = _json(answer.content) or {}
+            ready = answer.status_code == 200 and said.get("model") == (model or said.get("model"))
             if ready and token is not None:
                 headers = {"Authorization": f"Bearer {token}"}
                 ready = (await client.post("/parse/batch", json={"texts": []}, headers=headers)).status_code == 200
             return ready
-    except (httpx.HTTPError, ValueError):
+    except httpx.HTTPError:
         return False
 
 

@@ -107,7 +107,7 @@ class PlainSteps(Steps):
         yield step
         took = time.monotonic() - started
         if took >= SLOW:
-            self._console.print(f"{title}: done in {took:.1f} s", highlight=False, markup=False)
+            self._console.print(f"{title}: done in {took:.1f} s", highlight=False, markup=False, soft_wrap=True)
 
 
 class _PlainStep(Step):
@@ -122,7 +122,7 @@ class _PlainStep(Step):
             self._said = now
             counted = f" {done}/{of}" if of else ""
             self._console.print(
-                f"{self._title}: {detail}{counted} ({now - self._started:.0f} s)", highlight=False, markup=False
+                f"{self._title}: {detail}{counted} ({now - self._started:.0f} s)", highlight=False, markup=False, soft_wrap=True
             )
 
 

@@ -7,11 +7,9 @@ transaction. Whoever changes a request holds the lock of its conversation.
 
 from __future__ import annotations
 
-import logging
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -20,26 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import flows
 from bot import conversations, queues
 from bot.errors import AlreadyJoined, RequestGone
-from bot.events import tell
-from bot.jobs import Jobs
-from bot.models import REQUEST_NUMBERS, Agent, Conversation, Message, Owner, Request, RequestEvent, Sender, State
-
-log = logging.getLogger(__name__)
+from bot.models import REQUEST_NUMBERS, Agent, Conversation, Message, Owner, Request, State
+from bot.timeline import Desk as Desk
+from bot.timeline import log_event, notify, show, tell_of
 
 IN_HAND = (State.ASSIGNED, State.WAITING_CUSTOMER)
 WANTS_LENGTH = 1200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """What work with requests needs besides the session."""
-
-    pack: flows.Pack
-    jobs: Jobs
-    reopen: timedelta = timedelta(hours=24)
-    # a reply within this time reopens a solved request (CX-07)
-    claim: timedelta = timedelta(seconds=60)
-    # first claim of a VIP's personal manager (ruling 28)
 
 
 # --------------------------------------------------------------------------------------------------------- opening
@@ -100,51 +84,6 @@ async def announce(
     notices = desk.pack.manifest.notices
     default = notices.queued_case if request.category else notices.queued
     await notify(session, desk, conversation, phrase or default, request, now=now)
-
-
-async def describe(session: AsyncSession, request: Request, *, now: datetime) -> flows.OpenRequest:
-    """A request as packs see it: its state, and while it waits its place and expected wait."""
-    place = wait = None
-    if request.state == State.QUEUED:
-        place = await queues.place(session, request)
-        wait = await queues.wait_minutes(session, request.queue, place, now=now)
-    agent = await session.get(Agent, request.agent_id) if request.agent_id else None
-    return flows.OpenRequest(
-        number=request.number, state=request.state, queue=request.queue, place=place, wait_minutes=wait,
-        due=request.due.isoformat() if request.due else None, is_case=request.is_case, agent=agent.title if agent else None,
-    )  # fmt: skip
-
-
-async def notify(
-    session: AsyncSession,
-    desk: Desk,
-    conversation: Conversation,
-    phrase: str,
-    request: Request | None,
-    *,
-    now: datetime,
-    queue: str = "",
-) -> None:
-    """Tell the customer a state in the pack's words. Words that cannot be rendered never stop the state itself.
-
-    Without a request (it could not be stored) the phrase sees only its queue.
-    """
-    seen = flows.OpenRequest(number="", state="", queue=queue)
-    if request is not None:
-        seen = await describe(session, request, now=now)
-    turn = flows.Turn(
-        now=now, seed=seed(conversation), channel=conversation.channel, chat=conversation.chat, name=conversation.name,
-        state=conversations.remembered(conversation), request=seen,
-    )  # fmt: skip
-    try:
-        said = flows.notice(desk.pack, phrase, seen, turn)
-    except Exception:  # a fault of content must not lose a request
-        log.exception("notice_failed", extra={"phrase": phrase, "conversation": conversation.id})
-        return
-    request_id = request.id if request is not None else None
-    await conversations.say(
-        session, desk.jobs, conversation.id, Sender.SYSTEM, said, now=now, request_id=request_id
-    )  # fmt: skip
 
 
 # --------------------------------------------------------------------------------------------------------- finding
@@ -421,37 +360,6 @@ async def settle_owner(session: AsyncSession, conversation: Conversation) -> Non
     if conversation.owner != owner:
         conversation.owner = owner
         await session.flush()
-
-
-async def log_event(
-    session: AsyncSession,
-    request: Request,
-    kind: str,
-    at: datetime,
-    *,
-    agent: str | None = None,
-    data: dict[str, Any] | None = None,
-) -> None:
-    """Write to the request's timeline."""
-    session.add(RequestEvent(request_id=request.id, at=at, kind=kind, agent=agent, data=data or {}))
-    await session.flush()
-
-
-def tell_of(session: AsyncSession, conversation: Conversation, event: str, **fields: Any) -> None:
-    """Tell listeners something of a conversation, once it is stored."""
-    tell(session, event, channel=conversation.channel, chat=conversation.chat, **fields)
-
-
-def show(session: AsyncSession, conversation: Conversation, agent: str, line: Message, **more: Any) -> None:
-    """Show an agent a line of the customer."""
-    shown = conversations.shown(line, conversation.name)
-    fields = {"text": shown["text"], "at": shown["at"], "attachment": shown["attachment"]}
-    tell_of(session, conversation, "inbox", agent=agent, **fields, **more)
-
-
-def seed(conversation: Conversation) -> int:
-    """What chooses among the variants of phrases: differs from chat to chat, the same at each run."""
-    return zlib.crc32(f"{conversation.channel}:{conversation.chat}".encode())
 
 
 async def _on_shift(session: AsyncSession, name: str) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,52 +19,26 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import conversations, events, labels, requests
-from bot.clients import Crm, Nlu
-from bot.clock import Clock
+from bot import conversations, events, labels, requests, timeline
+from bot.deciding import Tools as Tools
+from bot.deciding import decide, to_people
 from bot.errors import (
     AlreadyJoined,
-    CrmActionUnknown,
-    CrmUnavailable,
-    FirstlineError,
     NluUnavailable,
     RequestGone,
     StoreUnavailable,
 )
-from bot.models import Conversation, Deed, Message, Request, Sender, State, TurnRow
-from bot.requests import Desk, tell_of
+from bot.models import Conversation, Message, Request, Sender, State, TurnRow
+from bot.timeline import Desk, tell_of
 
 log = logging.getLogger(__name__)
 
-MAX_ROUNDS = 20
 LONGEST_BURST = 5
 """A burst is waited for at most this many quiet windows."""
 HELPED = ("affirm", "thanks", "goodbye")
 """Intents that leave a solved request solved; a pack's setting `helped_intents` replaces them."""
 
 _TURN: TypeAdapter[flows.Turn] = TypeAdapter(flows.Turn)
-
-
-def _nothing_down() -> frozenset[str]:
-    return frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tools:
-    """What a turn needs besides the session."""
-
-    desk: Desk
-    nlu: Nlu
-    crm: Crm
-    clock: Clock
-    quiet: timedelta = timedelta(0)
-    # a burst is over when nothing came for so long (CX-18)
-    down: Callable[[], frozenset[str]] = field(default=_nothing_down)
-    # systems that are known not to work; `store` means that no request can be stored (CX-02)
-
-    @property
-    def pack(self) -> flows.Pack:
-        return self.desk.pack
 
 
 # ------------------------------------------------------------------------------------------------------- the turn
@@ -137,8 +111,8 @@ async def _serve_safely(
     turn = _given(again, lines, now, tools.down())
     waiting = (await requests.live(session, again.id, now=now)).waiting
     if waiting is not None:
-        turn = replace(turn, request=await requests.describe(session, waiting, now=now))
-    decision = _to_people(tools.pack, turn)
+        turn = replace(turn, request=await timeline.describe(session, waiting, now=now))
+    decision = to_people(tools.pack, turn)
     await _store(session, tools, again, lines, turn, decision, waiting, error=type(error).__name__, ms=0)
 
 
@@ -177,7 +151,7 @@ def _given(conversation: Conversation, lines: Sequence[Message], now: datetime, 
     contacts = [line.contact for line in lines if line.contact]
     attachments = [flows.Attachment(one["kind"], one.get("name")) for line in lines for one in line.attachments]
     return flows.Turn(
-        now=now, seed=requests.seed(conversation), channel=conversation.channel, chat=conversation.chat,
+        now=now, seed=timeline.seed(conversation), channel=conversation.channel, chat=conversation.chat,
         name=conversation.name, text="\n".join(texts), press=lines[0].press, stale_press=lines[0].stale_press,
         contact=contacts[-1] if contacts else None, attachments=tuple(attachments),
         edited=any(line.edited for line in lines), state=conversations.remembered(conversation),
@@ -218,18 +192,18 @@ async def _answer(
     """Decide, and store the decision with everything that it asks for."""
     begun = time.perf_counter()
     if waiting is not None:
-        turn = replace(turn, request=await requests.describe(session, waiting, now=turn.now))
+        turn = replace(turn, request=await timeline.describe(session, waiting, now=turn.now))
     if turn.parse is not None:
         tell_of(session, conversation, "understood", **_understood(turn.parse))
     error: str | None = None
     try:
-        decision, turn = await _decide(session, tools, conversation, turn)
+        decision, turn = await decide(session, tools, conversation, turn)
     except SQLAlchemyError:
         raise
     except Exception as caught:  # whatever is wrong inside, the customer must not wait for nobody
         error = type(caught).__name__
         log.exception("turn_failed", extra={"conversation": conversation.id, "error": error})
-        decision = _to_people(tools.pack, turn)
+        decision = to_people(tools.pack, turn)
     ms = int((time.perf_counter() - begun) * 1000)
     await _store(session, tools, conversation, lines, turn, decision, waiting, error=error, ms=ms)
 
@@ -265,102 +239,6 @@ async def _store(
             await labels.collect(session, row.id, conversation.id, turn.text, reason, now=turn.now, read=read)
 
 
-async def _decide(
-    session: AsyncSession, tools: Tools, conversation: Conversation, turn: flows.Turn
-) -> tuple[flows.Decision, flows.Turn]:
-    """Ask the pack until it needs nothing more from outside; also returns the turn with all facts."""
-    for _ in range(MAX_ROUNDS):
-        decision = flows.decide(tools.pack, turn)
-        if not decision.lookups and not decision.acts:
-            return _without_failures(decision), turn
-        for lookup in decision.lookups:
-            try:
-                turn = turn.with_facts({lookup: await _look_up(session, tools, conversation, lookup)})
-            except CrmUnavailable as down:
-                log.warning("crm_down", extra={"system": down.system, "source": lookup.source})
-                turn = turn.with_down(down.system).with_facts({lookup: flows.Unavailable(down.system)})
-        for act in decision.acts:
-            turn = turn.with_facts({act.key: await _do(session, tools, conversation, act, turn.now)})
-    raise TurnEndless
-
-
-class TurnEndless(FirstlineError):
-    """A turn asked for more and more from outside."""
-
-
-async def _look_up(session: AsyncSession, tools: Tools, conversation: Conversation, lookup: flows.Lookup) -> Any:
-    """Answer a lookup: from the shop's systems, or from our own store for earlier requests (CX-13, CX-15)."""
-    if lookup.source != "requests":
-        return await tools.crm.fetch(lookup)
-    args = dict(lookup.args)
-    if "chat" in args:
-        return await requests.contacts(session, conversation_id=conversation.id)
-    own = await requests.contacts(session, customer_id=args.get("customer", ""))
-    try:
-        earlier = await tools.crm.fetch(lookup)
-    except CrmUnavailable:
-        return own
-    return [*(earlier or ()), *own]
-
-
-async def _do(
-    session: AsyncSession, tools: Tools, conversation: Conversation, act: flows.Act, now: datetime
-) -> Mapping[str, Any]:
-    """Have the CRM change something, once per conversation and key. What it cannot do is a result, not an error."""
-    done = await session.scalar(select(Deed).where(Deed.conversation_id == conversation.id, Deed.key == act.key))
-    if done is not None:
-        return done.result
-    args = dict(act.args)
-    try:
-        # the CRM keeps the key too: if this transaction is lost, doing it again changes nothing twice
-        result = dict(await tools.crm.act(act, key=f"{conversation.channel}:{conversation.chat}|{act.key}"))
-    except CrmUnavailable as down:
-        log.warning("crm_down", extra={"system": down.system, "action": act.action})
-        result = {"ok": False, "unavailable": True}
-    except CrmActionUnknown:
-        result = {"ok": False, "unsupported": True}
-    if not result.get("unavailable"):
-        session.add(
-            Deed(
-                conversation_id=conversation.id, key=act.key, action=act.action, args=args, result=result,
-                rules=list(act.rules), at=now,
-            )
-        )  # fmt: skip
-        await session.flush()
-    told = {"action": act.action.removeprefix("crm."), "order": args.get("order"), "ok": bool(result.get("ok"))}
-    made = {"new_order": result["new_order"]} if result.get("new_order") else {}
-    tell_of(session, conversation, "crm", **told, **made, rules=list(act.rules))
-    return result
-
-
-def _without_failures(decision: flows.Decision) -> flows.Decision:
-    """The decision without the memory of changes that could not even be asked for: they may be tried again."""
-    deeds = {key: result for key, result in decision.state.deeds.items() if not result.get("unavailable")}
-    return replace(decision, state=replace(decision.state, deeds=deeds))
-
-
-def _to_people(pack: flows.Pack, turn: flows.Turn) -> flows.Decision:
-    """What to do when deciding itself failed: hand the conversation to the default queue."""
-    state = turn.state
-    words = (*state.words, turn.text) if turn.text.strip() else state.words
-    reason = pack.manifest.summary.get("internal_error", "internal error")
-    wants = " / ".join(words[-4:]) or None
-    summary = {
-        "request": None, "channel": turn.channel, "customer": {}, "topic": None, "category": None,
-        "queue": pack.manifest.queue_default, "priority": "normal", "reason": reason, "wants": wants, "orders": [],
-        "collected": dict(state.slots), "answered": [asdict(one) for one in state.answered],
-        "attachments": [asdict(one) for one in (*state.attachments, *turn.attachments)], "contacts_before": [],
-        "mood": "calm", "next_step": None, "promised": [dict(one) for one in state.promised],
-    }  # fmt: skip
-    handoff = flows.Handoff(
-        queue=pack.manifest.queue_default, summary=summary, comment="\n".join(filter(None, [reason, wants]))
-    )
-    kept = replace(state, open=(), asking=None, offered=None, words=words, turns=state.turns + 1)
-    if turn.request is not None:
-        return flows.Decision(append=reason, state=kept, unsure=True)
-    return flows.Decision(handoff=handoff, state=kept, unsure=True)
-
-
 # ------------------------------------------------------------------------------------------------- carrying it out
 async def _carry_out(
     session: AsyncSession,
@@ -392,7 +270,7 @@ async def _carry_out(
     if not stored:
         queue = decision.handoff.queue if decision.handoff else decision.cases[0].queue
         store_down = tools.pack.manifest.notices.store_down
-        await requests.notify(session, desk, conversation, store_down, None, now=now, queue=queue)
+        await timeline.notify(session, desk, conversation, store_down, None, now=now, queue=queue)
     if opened is not None and decision.handoff is not None:
         for line in lines:
             line.request_id = opened.id

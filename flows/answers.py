@@ -69,6 +69,19 @@ def told(pack: Pack, turn: Turn, request: int | None = None, *, along: Sequence[
     return found
 
 
+def told_each(pack: Pack, turn: Turn, request: int | None = None) -> list[dict[str, Any]]:
+    """Like `told`, once for each value of a slot that is marked `each`: one request about each of two orders."""
+    first = told(pack, turn, request)
+    found = [first]
+    for name in (name for name in first if pack.slots[name].each):
+        for entity in turn.parse.entities if turn.parse else ():
+            of_this = request is None or entity.of in (None, request)
+            known = {slots[name] for slots in found}
+            if of_this and entity.entity in (pack.slots[name].entity or ()) and entity.value not in known:
+                found.append({**first, name: entity.value})
+    return found
+
+
 def by_its_words_only(pack: Pack, turn: Turn, name: str, value: Any) -> bool:
     """Tell whether a text is an answer only because nearly any text is: no entity, listed value or yes and no gave it."""
     slot, text = pack.slots[name], _text(turn)

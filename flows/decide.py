@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from flows.answers import answer, by_its_words_only, only_an_answer, pressed_value, told, yes_or_no
+from flows.answers import answer, by_its_words_only, only_an_answer, pressed_value, told, told_each, yes_or_no
 from flows.decision import (
     Asking,
     Button,
@@ -23,7 +23,7 @@ from flows.decision import (
 )  # fmt: skip
 from flows.errors import ContentError
 from flows.facts import Needed, SystemDown, View, occurs
-from flows.pack import Pack, Scope
+from flows.pack import Pack, Scope, Special
 from flows.phrases import phrase, render
 from flows.steps import ActNeeded, Part, Run, Signal, Wanted
 from flows.summary import hand_over
@@ -221,7 +221,7 @@ class _Decider:
         return _Heard([], [repair.not_understood], missed=True)
 
     def requests(self) -> list[Topic]:
-        """The turn's requests as topics, each with its own words and the slots its entities fill."""
+        """The turn's requests as topics (CX-05), each with its own words and the slots its entities fill."""
         parse = self.turn.parse
         assert parse is not None
         texts = [self.words_of(reading.start, reading.end, len(parse.intents)) for reading in parse.intents]
@@ -230,8 +230,10 @@ class _Decider:
             flow = self.pack.flow_for(reading.name)
             if flow is None or self.pack.flows[flow].dialogue:
                 continue
-            slots = told(self.pack, self.turn, number if len(parse.intents) > 1 else None)
-            found.append(self.topic(reading.name, texts[number], slots))
+            request = number if len(parse.intents) > 1 else None
+            first, *others = told_each(self.pack, self.turn, request)
+            found.append(self.topic(reading.name, texts[number], first))
+            found += [Topic(intent=reading.name, words=texts[number], slots=slots) for slots in others]
         self.keep(told(self.pack, self.turn))
         return found
 
@@ -275,11 +277,11 @@ class _Decider:
 
     def slot_press(self, press: str) -> dict[str, object]:
         name, _, value = press.partition("=")
-        return (
-            {name: pressed_value(self.pack, name, value)}
-            if name in self.pack.slots and self.pack.slots[name].anywhere
-            else {}
-        )
+        if name not in self.pack.slots:
+            return {}
+        last = next(iter([*reversed(self.state.open), *reversed(self.state.done)]), None)
+        answered = last is not None and not last.handoff and name in last.slots  # an earlier answer, taken back
+        return {name: pressed_value(self.pack, name, value)} if answered or self.pack.slots[name].anywhere else {}
 
     def corrected(self, slots: dict[str, object]) -> list[Topic]:
         """The last request once more with a value put right ("нет, 48214", "а по второму 39112?")."""
@@ -330,10 +332,18 @@ class _Decider:
         parse, asking = self.turn.parse, self.state.asking
         if parse is None or asking is None or self.turn.press is not None or parse.verdict is not Verdict.SURE:
             return False
+        if any(self.takes_back(reading.name) for reading in parse.intents):
+            return True
         if not by_its_words_only(self.pack, self.turn, asking.slot, value):
             return False
         asked = self.state.open[asking.topic].intent if asking.topic < len(self.state.open) else ""
         return any(self.is_other(reading.name, asked) and reading.confidence >= 0.6 for reading in parse.intents)
+
+    def takes_back(self, intent: str) -> bool:
+        """Tell whether an intent drops what is open («всё, нашёл, не надо»): no answer, however much it looks like a no."""
+        flow = self.pack.flow_for(intent)
+        steps = self.pack.flows[flow].steps if flow and self.pack.flows[flow].dialogue else ()
+        return any(isinstance(step, Special) and step.do == "forget" for step in steps)
 
     def besides(self, asking: Asking, value: object) -> list[Topic]:
         """Requests that a message makes besides answering the question."""
@@ -341,21 +351,26 @@ class _Decider:
         if parse is None or parse.verdict is not Verdict.SURE or only_an_answer(self.turn, value):
             return []
         asked = self.state.open[asking.topic].intent if asking.topic < len(self.state.open) else ""
-        wanted = [reading for reading in parse.intents if self.is_other(reading.name, asked)]
+        plain_data = value is None or not by_its_words_only(self.pack, self.turn, asking.slot, value)
+        aside = plain_data and self.pack.slots[asking.slot].entity is not None  # a name and a request: both are meant
+        wanted = [reading for reading in parse.intents if self.is_other(reading.name, asked, same_group=aside)]
         return (
             [topic for topic in self.requests() if topic.intent in {reading.name for reading in wanted}]
             if wanted
             else []
         )
 
-    def is_other(self, intent: str, asked: str) -> bool:
-        """Tell whether an intent is a request of another kind than the one that is being served."""
+    def is_other(self, intent: str, asked: str, *, same_group: bool = False) -> bool:
+        """Tell whether an intent is a request of another kind than the one that is being served.
+
+        With `same_group` a neighbour in the same group counts too; else it is rather a misreading of the answer.
+        """
         flow = self.pack.flow_for(intent)
         if flow is None or self.pack.flows[flow].dialogue or intent == asked:
             return False
         group = self.pack.intents[asked].group if asked in self.pack.intents else ""
         question = occurs(self.pack.answers.get("question", ("\\?",)), self.turn.text)
-        return question or self.pack.intents[intent].group != group or group == "service"
+        return same_group or question or self.pack.intents[intent].group != group or group == "service"
 
     def only_plain_answer(self) -> bool:
         parse = self.turn.parse
@@ -411,7 +426,7 @@ class _Decider:
         messages = _messages(parts)
         if messages and not handoff and (texts := tuple(message.text for message in messages)) == state.last_texts:
             _, _, part = run.serve(self.pack.manifest.repair.same_again, Topic(intent="", words=turn.text))
-            parts = [part, *parts]
+            parts = [part, *(replace(one, paragraphs=[], apart=[]) for one in parts if one.question)]
             messages = _messages(parts)
             state = replace(state, used=run.state.used, counters=run.state.counters)
             if run.handoffs:

@@ -73,6 +73,8 @@ class Slot(Part):
     # fills it unasked
     anywhere: bool = False
     # filled by its entity in any message, not only in an answer to the question for it
+    each: bool = False
+    # two values in one message make two requests (orders 1 and 2), where it is filled `anywhere`
     along: Names = ()
     # other slots that an answer to the question for it may fill too (name and phone in one message)
     free: bool = False

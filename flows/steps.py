@@ -224,10 +224,11 @@ class _Server:
         """Say a phrase unless it was said in this request or this turn already."""
         spoken = phrase(self.run.pack, name)
         self.part.rules = list(_merged(tuple(self.part.rules), (*self.rules, *spoken.rule)))
-        if not question and (name in self.topic.said or name in self.run.said):
+        content = f"{name}|{fill(spoken.say[0], self.view)}"  # of two orders, say: the same phrase, another content
+        if not question and (name in self.topic.said or content in self.run.said):
             return
         text, variant = render(self.run.pack, name, self.view, self.run.turn.seed, self.run.state.used.get(name))
-        self.run.said.add(name)
+        self.run.said.add(content)
         self.part.phrases.append(name)
         self.part.buttons += [button for button in self.buttons(spoken) if button not in self.part.buttons]
         self.part.ask_contact |= spoken.ask_contact
@@ -340,4 +341,4 @@ class _Server:
 
 
 def _merged(first: tuple[str, ...], second: Sequence[str]) -> tuple[str, ...]:
-    return (*first, *(one for one in second if one not in first))
+    return tuple(dict.fromkeys((*first, *second)))

@@ -28,8 +28,9 @@ def hand_over(
     """Make the handoff (or case) of a turn: where it goes, how urgent it is, and all that a person has to know."""
     view = View(pack, turn, state, chosen.topic, [topic.intent for topic in topics])
     queue, category, due = _place(pack, chosen, turn.now)
-    priority = chosen.priority or _priority(pack, view)
-    rules = tuple(dict.fromkeys(rule for one in wanted for rule in one.rules))
+    usual, why_so = _priority(pack, view)
+    priority = chosen.priority or usual
+    rules = tuple(dict.fromkeys([*(rule for one in wanted for rule in one.rules), *why_so]))
     orders = _orders(pack, turn, state, [chosen.topic, *topics])
     summary: dict[str, Any] = {
         "request": None,
@@ -59,7 +60,7 @@ def hand_over(
 
 
 def comment(pack: Pack, view: View, summary: Mapping[str, Any], others: Sequence[Wanted] = ()) -> str:
-    """Put a summary into the few lines that an agent reads (ESC-07)."""
+    """Put a summary into the few lines that an agent reads (ESC-07, L2-04, L2-05, L2-07, L2-09)."""
     words = pack.manifest.summary
     customer = summary["customer"] or {}
     who = ", ".join(
@@ -72,7 +73,10 @@ def comment(pack: Pack, view: View, summary: Mapping[str, Any], others: Sequence
         ("customer", who or words.get("unknown_customer")),
         ("identified", _label(view, "identified_by", customer.get("identified_by"))),
         *(("order", _order_line(view, order)) for order in summary["orders"]),
-        ("collected", ", ".join(f"{_label(view, 'slots', k)}: {v}" for k, v in summary["collected"].items())),
+        (
+            "collected",
+            ", ".join(f"{_label(view, 'slots', k)}: {_told(view, k, v)}" for k, v in summary["collected"].items()),
+        ),
         ("answered", "; ".join(one["gist"] for one in summary["answered"])),
         ("attachments", ", ".join(_label(view, "attachments", one["kind"]) or "" for one in summary["attachments"])),
         ("mood", _label(view, "mood", summary["mood"]) if summary["mood"] != "calm" else None),
@@ -103,12 +107,13 @@ def _place(pack: Pack, chosen: Wanted, now: datetime) -> tuple[str, str | None, 
     return queue, category, opens_at(pack, queue, now) + timedelta(minutes=pack.queues[queue].target_minutes)
 
 
-def _priority(pack: Pack, view: View) -> str:
+def _priority(pack: Pack, view: View) -> tuple[str, tuple[str, ...]]:
+    """The priority by the pack's table, and the rules that say so."""
     for hit in hits(pack.tables[pack.manifest.priority], view.quiet):
         for step in hit.row.steps:
             if isinstance(step, SetStep) and "priority" in step.set:
-                return str(step.set["priority"])
-    return "normal"
+                return str(step.set["priority"]), hit.row.rule
+    return "normal", ()
 
 
 def _customer(pack: Pack, view: View) -> dict[str, Any]:
@@ -163,6 +168,11 @@ def _label(view: View, directory: str, value: Any) -> str | None:
     if value is None:
         return None
     return str(view.pack.manifest.directories.get(f"labels_{directory}", {}).get(str(value), {}).get("title", value))
+
+
+def _told(view: View, slot: str, value: Any) -> str | None:
+    """A slot's value in an agent's words: yes and no, and the labels of a slot's own values."""
+    return _label(view, "yes_no" if isinstance(value, bool) else slot, value)
 
 
 def _title(pack: Pack, intent: str | None) -> str | None:

@@ -23,4 +23,9 @@ def use_cores(count: int = 1) -> None:
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
     os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
-    warnings.filterwarnings("ignore")  # of Rasa's libraries about each other: nothing a user could act on
+    # Rasa's libraries warn about each other, and Rasa sets the filters back: nothing a user could act on.
+    warnings.showwarning = _silent
+
+
+def _silent(*_: object, **__: object) -> None:
+    """Show nothing."""

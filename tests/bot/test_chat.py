@@ -168,7 +168,7 @@ class TestAgents:
         inbox = next(one for one in taken if one["event"] == "inbox")
         assert list(inbox) == ["agent", "event", "chat", "text", "summary", "comment", "transcript"]
         assert (inbox["agent"], inbox["chat"], inbox["text"]) == ("anna", "c1", "мастера")
-        assert [line["from"] for line in inbox["transcript"]][0] == "customer"
+        assert inbox["transcript"][0]["from"] == "customer"
         reply = await play({"agent": "anna", "do": "reply", "chat": "c1", "text": "Добрый день"})
         assert [(one["from"], one["text"]) for one in reply if one["event"] == "message"] == [("agent", "Добрый день")]
         told = await play.say("спасибо большое")

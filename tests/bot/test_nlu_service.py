@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ from bot.progress import Step, Steps
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = "nlu-0123456789ab"
 
-SERVER = '''
+SERVER = """
 import argparse, http.server, json, os, sys
 parser = argparse.ArgumentParser()
 for name in ("--models", "--model", "--host"):
@@ -49,14 +49,14 @@ server = http.server.ThreadingHTTPServer((given.host, given.port), Handler)
 print("some noise")
 print(json.dumps({"ready": True, "port": server.server_port, "model": given.model}), flush=True)
 server.serve_forever()
-'''
-BUILD = '''
+"""
+BUILD = """
 import json, sys
 if "--force" in sys.argv:
     sys.exit("the data are wrong")
 print(json.dumps({"at": 0.1, "step": "embed", "text": "embedding", "done": 1, "of": 2}), flush=True)
 print(json.dumps({"at": 0.2, "step": "done", "text": "nlu-0123456789ab", "done": None, "of": None}), flush=True)
-'''
+"""
 
 
 @pytest.fixture
@@ -64,6 +64,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     """A data folder, and a repository whose nlu is a stand-in."""
     nlu = tmp_path / "repository" / "nlu"
     nlu.mkdir(parents=True)
+    (nlu / "__init__.py").write_text("")
     (nlu / "uv.lock").write_text("")
     (nlu / "pyproject.toml").write_text("")
     (nlu / "server.py").write_text(SERVER)
@@ -83,9 +84,9 @@ def alive(pid: int) -> bool:
         return False
 
 
-async def until(condition: object, seconds: float = 20.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # type: ignore[operator]
+        while not condition():  # noqa: ASYNC110  processes tell nobody
             await asyncio.sleep(0.05)
 
 
@@ -175,7 +176,9 @@ class TestTraining:
 
 
 class TestEnvironment:
-    def test_python_is_looked_for_on_path_then_under_pyenv(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_python_is_looked_for_on_path_then_under_pyenv(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr(nlu_environment, "_uv_finds", lambda: None)
         folder, pyenv = tmp_path / "bin", tmp_path / "pyenv"
         for path in (folder / "python3.10", pyenv / "versions" / "3.10.13" / "bin" / "python"):
@@ -219,7 +222,12 @@ class TestEnvironment:
     def test_what_uv_says_becomes_a_short_detail(self) -> None:
         told: list[str] = []
         watch = nlu_environment._Downloads(told.append)
-        for line in ("Downloading numpy (17.4MiB)", "Downloading tensorflow (455.0MiB)", " Downloaded tensorflow", "Prepared 170 packages in 3s"):
+        for line in (
+            "Downloading numpy (17.4MiB)",
+            "Downloading tensorflow (455.0MiB)",
+            " Downloaded tensorflow",
+            "Prepared 170 packages in 3s",
+        ):
             watch.hear(line)
         assert told[1] == "downloading tensorflow (455.0MiB), 2 more to come"
         assert told[-1] == "installing 170 packages"

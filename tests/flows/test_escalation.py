@@ -6,11 +6,14 @@ that stands first in the pack's order takes the conversation.
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 import flows
+from flows.hours import is_open
 from flows.match import matches
 from flows.pack import HandoffStep
 from flows.tables import hits
@@ -114,6 +117,85 @@ class TestWorkedExamples:
         assert (queues[0] if queues else None) == queue, name
         matching = set().union(*(found for found, _ in judged))
         assert set(rules) <= matching, name
+
+
+class TestProcess:
+    @pytest.mark.rule("ESC-72")
+    def test_bars_stand_before_every_queue(self, pack: flows.Pack) -> None:
+        ranks = {rule: row.rank for row in pack.tables["escalation"].rows for rule in row.rule}
+        order = [
+            "ESC-13",
+            "ESC-11",
+            "ESC-51",
+            "ESC-40",
+            "ESC-32",
+            "ESC-47",
+            "ESC-16",
+            "ESC-64",
+            "ESC-22",
+            "ESC-56",
+            "ESC-55",
+            "ESC-03",
+            "ESC-15",
+        ]
+        assert [ranks[rule] for rule in order] == [5, 10, 20, 25, 30, 40, 50, 55, 60, 70, 75, 80, 99]
+
+    @pytest.mark.rule("ESC-01")
+    @pytest.mark.rule("ESC-02")
+    def test_the_topic_decides_and_what_no_rule_sends_away_stays(self, pack: flows.Pack) -> None:
+        flags = {
+            "customer.flags": [
+                "premium",
+                "b2b",
+                "monetization",
+                "express",
+                "flex",
+                "classifieds",
+                "bank",
+                "insurance",
+                "vip",
+            ]
+        }
+        for topic in (
+            "order_status",
+            "delivery_terms",
+            "return_terms",
+            "refund_status",
+            "product_question",
+            "tech_issue",
+        ):
+            assert judge(pack, {"topic": topic, **flags})[1] is None
+
+    @pytest.mark.rule("ESC-10")
+    def test_the_reason_follows_from_the_queue(self, pack: flows.Pack) -> None:
+        reasons = {name: pack.queues[name].reason for name in pack.manifest.queue_priority}
+        assert {name for name, reason in reasons.items() if reason} == {
+            "fin_services_l2", "bank_card", "classifieds", "premium_l2", "promo_l2", "b2b", "monetization", "express", "ds_mini",
+            "flex", "accruals",
+        }  # fmt: skip
+        assert (reasons["express"], reasons["ds_mini"]) == ("Чат. Express", "Чат. DS mini")
+
+    @pytest.mark.rule("L2-16")
+    def test_the_second_line_works_from_four_to_ten_to_midnight(self, pack: flows.Pack) -> None:
+        def at(clock: str) -> datetime:
+            return datetime.fromisoformat(f"2026-11-20T{clock}+03:00")
+
+        for queue in ("fin_services_l2", "supervisor", "dedicated", "order_line"):
+            works = [is_open(pack, queue, at(clock)) for clock in ("03:59:59", "04:00:00", "23:49:59", "23:50:00")]
+            assert works == [False, True, True, False]
+        assert all(is_open(pack, queue, at("03:00:00")) for queue in ("general", "express", "ds_mini"))
+
+    @pytest.mark.rule("L2-15")
+    def test_no_document_is_asked_for_in_a_chat(self, pack: flows.Pack) -> None:
+        asked = [
+            text
+            for phrase in pack.phrases.values()
+            for text in phrase.say
+            if re.search(
+                r"(данн\w+|номер|фото|снимок|скан|пришлите|сообщите)[^.]{0,20}паспорт|паспортн\w+ данн", text.lower()
+            )
+        ]
+        assert not asked
 
 
 class TestAmongRules:

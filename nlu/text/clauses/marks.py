@@ -11,6 +11,8 @@ from nlu.text.words import parses
 
 BREAK = re.compile(r"[.!?…\n;]")
 """Between two words it ends a sentence."""
+_DELIBERATE = re.compile(r"\s*\d[.)]\s")
+"""A point of a list is asked on purpose, whatever its words."""
 
 
 def opens_question(tokens: Sequence[Token], index: int, gap: str) -> bool:
@@ -49,7 +51,11 @@ def opens_order(tokens: Sequence[Token], index: int) -> bool:
     token = tokens[index]
     if token.norm in joints.FILLERS:
         return index > 0 and tokens[index - 1].norm in ("и", "а")
-    return is_imperative(token.norm)
+    if not is_imperative(token.norm):
+        return False
+    # 'сколько платите': the same form is a plain present after a question word.
+    asked = any(word.norm in joints.QUESTION_WORDS for word in tokens[max(0, index - 5) : index])
+    return not asked or "impr" in parses(token.norm)[0].tag.grammemes
 
 
 def is_imperative(word: str) -> bool:
@@ -61,7 +67,7 @@ def is_imperative(word: str) -> bool:
 
 def is_request(text: str) -> bool:
     """Tell whether a clause has the mark of a question or a request, as against a piece of the story."""
-    if "?" in text:
+    if "?" in text or "или нет" in text.lower() or _DELIBERATE.match(text) or joints.JOINTS.match(text):
         return True
     tokens = normalise(text).tokens
     return any(

@@ -36,7 +36,7 @@ def join(
     clause_rankings: Sequence[Ranking],
     *,
     request: float = 0.25,
-    story: float = 0.55,
+    story: float = 0.6,
     support: float = 0.05,
     backing: float = 0.5,
     whole: float = 1.01,

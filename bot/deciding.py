@@ -1,0 +1,146 @@
+"""Deciding on a turn: asks the pack, answers what it asks for, and asks again until nothing is open.
+
+What a system cannot answer is a fact like any other; what goes wrong inside leads to people.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+import flows
+from bot import requests
+from bot.clients import Crm, Nlu
+from bot.clock import Clock
+from bot.errors import CrmActionUnknown, CrmUnavailable, FirstlineError
+from bot.models import Conversation, Deed
+from bot.timeline import Desk, tell_of
+
+log = logging.getLogger(__name__)
+
+MAX_ROUNDS = 20
+"""So often may a pack ask for something in one turn."""
+
+
+def _nothing_down() -> frozenset[str]:
+    return frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What a turn needs besides the session."""
+
+    desk: Desk
+    nlu: Nlu
+    crm: Crm
+    clock: Clock
+    quiet: timedelta = timedelta(0)
+    # a burst is over when nothing came for so long (CX-18)
+    down: Callable[[], frozenset[str]] = field(default=_nothing_down)
+    # systems that are known not to work; `store` means that no request can be stored (CX-02)
+
+    @property
+    def pack(self) -> flows.Pack:
+        return self.desk.pack
+
+
+class TurnEndless(FirstlineError):
+    """A turn asked for more and more from outside."""
+
+
+async def decide(
+    session: AsyncSession, tools: Tools, conversation: Conversation, turn: flows.Turn
+) -> tuple[flows.Decision, flows.Turn]:
+    """Ask the pack until it needs nothing more from outside; also returns the turn with all facts."""
+    for _ in range(MAX_ROUNDS):
+        decision = flows.decide(tools.pack, turn)
+        if not decision.lookups and not decision.acts:
+            return _without_failures(decision), turn
+        for lookup in decision.lookups:
+            try:
+                turn = turn.with_facts({lookup: await _look_up(session, tools, conversation, lookup)})
+            except CrmUnavailable as down:
+                log.warning("crm_down", extra={"system": down.system, "source": lookup.source})
+                turn = turn.with_down(down.system).with_facts({lookup: flows.Unavailable(down.system)})
+        for act in decision.acts:
+            turn = turn.with_facts({act.key: await _do(session, tools, conversation, act, turn.now)})
+    raise TurnEndless
+
+
+async def _look_up(session: AsyncSession, tools: Tools, conversation: Conversation, lookup: flows.Lookup) -> Any:
+    """Answer a lookup: from the shop's systems, or from our own store for earlier requests (CX-13, CX-15)."""
+    if lookup.source != "requests":
+        return await tools.crm.fetch(lookup)
+    args = dict(lookup.args)
+    if "chat" in args:
+        return await requests.contacts(session, conversation_id=conversation.id)
+    own = await requests.contacts(session, customer_id=args.get("customer", ""))
+    try:
+        earlier = await tools.crm.fetch(lookup)
+    except CrmUnavailable:
+        return own
+    return [*(earlier or ()), *own]
+
+
+async def _do(
+    session: AsyncSession, tools: Tools, conversation: Conversation, act: flows.Act, now: datetime
+) -> Mapping[str, Any]:
+    """Have the CRM change something, once per conversation and key. What it cannot do is a result, not an error."""
+    done = await session.scalar(select(Deed).where(Deed.conversation_id == conversation.id, Deed.key == act.key))
+    if done is not None:
+        return done.result
+    args = dict(act.args)
+    try:
+        # the CRM keeps the key too: if this transaction is lost, doing it again changes nothing twice
+        result = dict(await tools.crm.act(act, key=f"{conversation.channel}:{conversation.chat}|{act.key}"))
+    except CrmUnavailable as down:
+        log.warning("crm_down", extra={"system": down.system, "action": act.action})
+        result = {"ok": False, "unavailable": True}
+    except CrmActionUnknown:
+        result = {"ok": False, "unsupported": True}
+    if not result.get("unavailable"):
+        session.add(
+            Deed(
+                conversation_id=conversation.id, key=act.key, action=act.action, args=args, result=result,
+                rules=list(act.rules), at=now,
+            )
+        )  # fmt: skip
+        await session.flush()
+    told = {"action": act.action.removeprefix("crm."), "order": args.get("order"), "ok": bool(result.get("ok"))}
+    made = {"new_order": result["new_order"]} if result.get("new_order") else {}
+    tell_of(session, conversation, "crm", **told, **made, rules=list(act.rules))
+    return result
+
+
+def _without_failures(decision: flows.Decision) -> flows.Decision:
+    """The decision without the memory of changes that could not even be asked for: they may be tried again."""
+    deeds = {key: result for key, result in decision.state.deeds.items() if not result.get("unavailable")}
+    return replace(decision, state=replace(decision.state, deeds=deeds))
+
+
+def to_people(pack: flows.Pack, turn: flows.Turn) -> flows.Decision:
+    """What to do when deciding itself failed: hand the conversation to the default queue."""
+    state = turn.state
+    words = (*state.words, turn.text) if turn.text.strip() else state.words
+    reason = pack.manifest.summary.get("internal_error", "internal error")
+    wants = " / ".join(words[-4:]) or None
+    summary = {
+        "request": None, "channel": turn.channel, "customer": {}, "topic": None, "category": None,
+        "queue": pack.manifest.queue_default, "priority": "normal", "reason": reason, "wants": wants, "orders": [],
+        "collected": dict(state.slots), "answered": [asdict(one) for one in state.answered],
+        "attachments": [asdict(one) for one in (*state.attachments, *turn.attachments)], "contacts_before": [],
+        "mood": "calm", "next_step": None, "promised": [dict(one) for one in state.promised],
+    }  # fmt: skip
+    handoff = flows.Handoff(
+        queue=pack.manifest.queue_default, summary=summary, comment="\n".join(filter(None, [reason, wants]))
+    )
+    kept = replace(state, open=(), asking=None, offered=None, words=words, turns=state.turns + 1)
+    if turn.request is not None:
+        return flows.Decision(append=reason, state=kept, unsure=True)
+    return flows.Decision(handoff=handoff, state=kept, unsure=True)

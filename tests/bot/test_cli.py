@@ -1,0 +1,169 @@
+"""The command line: what is wrong is one sentence and an exit status, never a traceback."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+import flows
+from bot import cli, cli_nlu, programs
+from bot.bench import Times, example_messages, summary
+from bot.clients.shop import Order, Shop
+from bot.errors import FirstlineError, StoreUnavailable
+from tests.bot.world import MINI, ScriptedNlu
+
+SHOP_PACK = Path(flows.__file__).parent / "packs" / "shop"
+
+
+@pytest.fixture(autouse=True)
+def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A data folder of its own, and the test's own logging afterwards."""
+    monkeypatch.setenv("FIRSTLINE_HOME", str(tmp_path / "home"))
+    for name in ("FIRSTLINE_NLU_URL", "FIRSTLINE_DATABASE_URL", "FIRSTLINE_PACK", "FIRSTLINE_SHOP_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli.app, list(arguments))
+
+
+def assert_sentence(result: Result, *words: str, status: int = 1) -> None:
+    assert result.exit_code == status, result.output
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.output
+    for word in words:
+        assert word in result.output.replace("\n", " ")
+
+
+class TestCheck:
+    def test_a_sound_pack_has_no_problems(self) -> None:
+        result = run("check", str(MINI))
+        assert result.exit_code == 0, result.output
+        assert "no problems" in result.output
+
+    def test_every_problem_has_its_file_and_line(self, tmp_path: Path) -> None:
+        pack = tmp_path / "pack"
+        shutil.copytree(MINI, pack)
+        phrases = next((pack / "phrases").glob("*.yml"))
+        phrases.write_text(phrases.read_text("utf-8").replace("glad:", "cheerful:"), "utf-8")
+        result = run("check", str(pack))
+        assert_sentence(result, "flows/", ".yml:", "'glad'")
+
+    def test_what_cannot_be_read_is_a_problem_too(self, tmp_path: Path) -> None:
+        pack = tmp_path / "pack"
+        shutil.copytree(MINI, pack)
+        (pack / "queues.yml").write_text("queues: [", "utf-8")
+        assert_sentence(run("check", str(pack)), "queues.yml:1", "is no YAML")
+
+    def test_the_demo_shop_is_checked_with_its_pack(self, tmp_path: Path) -> None:
+        pack = tmp_path / "pack"
+        shutil.copytree(MINI, pack)
+        (pack / "demo").mkdir()
+        (pack / "demo" / "shop.yml").write_text("customers:\n  - {id: a}\n", "utf-8")
+        assert_sentence(run("check", str(pack)), "demo/shop.yml:2", "full_name")
+
+    def test_a_pack_that_does_not_exist_is_named_with_those_that_do(self) -> None:
+        assert_sentence(run("check", "nosuch"), "'nosuch'", "shop")
+
+
+class TestErrors:
+    def test_a_wrong_setting_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FIRSTLINE_WORKERS", "many")
+        assert_sentence(run("run"), "FIRSTLINE_WORKERS")
+
+    def test_a_home_that_cannot_be_made_says_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (tmp_path / "file").write_text("")
+        monkeypatch.setenv("FIRSTLINE_HOME", str(tmp_path / "file" / "home"))
+        assert_sentence(run("chat", "--json"), "FIRSTLINE_HOME")
+
+    @pytest.mark.parametrize("now", ["yesterday", "2026-11-20T12:00:00"])
+    def test_a_time_without_offset_or_sense_is_refused(self, now: str) -> None:
+        assert_sentence(run("chat", "--json", "--now", now), "--now")
+
+    def test_all_mistakes_of_a_shop_file_are_told_with_their_lines(self, tmp_path: Path) -> None:
+        shop = tmp_path / "shop.yml"
+        shop.write_text("customers:\n  - {id: a, full_name: Б, flags: [rich]}\norders: {}\ncolour: red\n", "utf-8")
+        result = run("chat", "--json", "--shop", str(shop))
+        assert_sentence(result, "shop.yml:2", "vip", "shop.yml:4", "unknown key")
+
+    def test_a_shop_file_that_is_not_there_is_a_sentence(self) -> None:
+        assert_sentence(run("chat", "--json", "--shop", "nowhere.yml"), "nowhere.yml")
+
+    def test_a_pack_that_is_not_there_is_a_sentence(self) -> None:
+        assert_sentence(run("chat", "--json", "--pack", "nowhere"), "'nowhere'")
+
+    def test_a_database_that_does_not_answer_is_a_sentence(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("FIRSTLINE_DATABASE_URL", "postgresql://localhost:1/none")
+        assert_sentence(run("migrate"), "database")
+
+    def test_wrong_usage_has_status_2(self) -> None:
+        assert run("dance").exit_code == 2
+        assert run("chat", "--colour").exit_code == 2
+
+    def test_nlu_parse_wants_one_of_its_two_ways(self) -> None:
+        assert_sentence(run("nlu", "parse"), "TEXT")
+        assert_sentence(run("nlu", "parse", "где заказ", "--jsonl"), "TEXT")
+
+    def test_of_several_errors_ours_is_told(self) -> None:
+        several = ExceptionGroup("x", [ValueError("a"), ExceptionGroup("y", [StoreUnavailable("b")])])
+        assert isinstance(programs.first_error(several), FirstlineError)
+
+
+def test_version_is_printed() -> None:
+    assert run("--version").output.startswith("firstline ")
+
+
+class TestParseLines:
+    def play(self, *lines: bytes) -> tuple[int, list[dict[str, Any]]]:
+        waiting, out = list(lines), list[dict[str, Any]]()
+
+        async def next_line() -> bytes:
+            return waiting.pop(0) if waiting else b""
+
+        return asyncio.run(cli_nlu.read_lines(ScriptedNlu(), next_line, out.append)), out
+
+    def test_one_line_each_in_order_with_other_keys_passed_through(self) -> None:
+        status, out = self.play('{"text": "привет", "id": 7}'.encode(), b"\n", '{"text": "спасибо"}'.encode())
+        assert status == 0
+        assert list(out[0]) == ["text", "id", "intents", "ranking", "entities", "verdict", "model"]
+        assert out[0]["intents"] == [{"name": "hello", "confidence": 0.9}]
+        assert (out[0]["id"], out[1]["text"], out[1]["verdict"]) == (7, "спасибо", "sure")
+
+    @pytest.mark.parametrize("bad", [b"{", b"[]", b'{"txt": "a"}', b'{"text": 5}', b"\xff"])
+    def test_a_malformed_line_is_an_error_and_the_rest_is_read(self, bad: bytes) -> None:
+        status, out = self.play(bad, '{"text": "привет"}'.encode())
+        assert status == 2
+        assert out[0]["line"] == 1
+        assert out[1]["verdict"] == "sure"
+
+
+class TestBench:
+    def test_the_figures_are_of_all_messages(self) -> None:
+        times = Times()
+        times.spent |= {"turn": [0.1, 0.1], "nlu": [0.05, 0.05], "deciding": [0.01, 0.01]}
+        figures = summary([0.1, 0.2, 0.3, 0.4], 2.0, times, conversations=2)
+        assert figures["turns_per_second"] == 2.0
+        assert figures["latency_ms"]["median"] == 250.0
+        assert figures["where"]["nlu"]["share_of_turns"] == 0.5
+
+    def test_customers_write_what_the_held_out_set_has_without_its_marks(self) -> None:
+        texts = example_messages(SHOP_PACK, Shop())
+        assert len(texts) > 100
+        assert not any("](" in text for text in texts)
+
+    def test_without_a_held_out_set_they_ask_for_the_shops_orders(self, tmp_path: Path) -> None:
+        order = Order.model_construct(number="48213")
+        shop = Shop.model_construct(orders=(order,))
+        assert example_messages(tmp_path / "a" / "b" / "c", shop) == ["где мой заказ 48213?"]

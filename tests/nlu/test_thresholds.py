@@ -1,0 +1,33 @@
+"""From confidences to a verdict."""
+
+from __future__ import annotations
+
+import pytest
+
+from nlu import thresholds
+from nlu.thresholds import Thresholds, Verdict
+
+GIVEN = Thresholds(understood=0.3, lead=0.1)
+
+
+class TestVerdict:
+    @pytest.mark.parametrize(
+        ("confidences", "verdict"),
+        [
+            ([0.8, 0.1], Verdict.SURE),
+            ([0.8], Verdict.SURE),
+            ([0.41, 0.38], Verdict.AMBIGUOUS),
+            ([0.29, 0.01], Verdict.NOT_UNDERSTOOD),
+            ([], Verdict.NOT_UNDERSTOOD),
+        ],
+    )
+    def test_follows_from_the_best_reading_and_its_lead(self, confidences: list[float], verdict: Verdict) -> None:
+        assert GIVEN.verdict(confidences) is verdict
+
+
+class TestFile:
+    def test_the_shipped_thresholds_are_probabilities(self) -> None:
+        shipped = thresholds.load()
+        assert 0 < shipped.understood < 1
+        assert 0 < shipped.lead < 1
+        assert all(0 < value <= 1 for value in shipped.joining.values())
