@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import warnings
 from collections.abc import Coroutine
 from typing import Any, NoReturn
 
@@ -18,6 +19,8 @@ from bot.errors import FirstlineError
 from bot.settings import Settings
 
 console = Console(stderr=True)
+warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
+# said by platformdirs for each process of root; nothing of ours lies there
 
 
 def fail(error: Exception | str) -> NoReturn:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -26,7 +27,6 @@ from bot.home import Home
 from bot.progress import Steps, on_console
 from bot.scripted import dump
 from bot.settings import Settings
-from bot.terminal_talk import TerminalTalk
 
 log = logging.getLogger(__name__)
 
@@ -142,6 +142,8 @@ async def chat(
 
 
 async def _talk(assistant: Assistant) -> None:
+    from bot.terminal_talk import TerminalTalk  # prompt_toolkit is half a second that scripted talks need not wait for
+
     talk = TerminalTalk(assistant.content, assistant.clock, taken=frozenset(assistant.channels), read=read_line)
     assistant.add(talk.channel)
     stop = events.listen(assistant.sessions, talk.heard)
@@ -185,9 +187,21 @@ def write_line(event: events.Event) -> None:
     sys.stdout.buffer.flush()
 
 
-async def read_line() -> bytes:
-    """Read the next line of standard input, empty at its end. Only what is asked for is read."""
-    return await in_thread(sys.stdin.buffer.readline)
+class StandardInput:
+    """Lines of standard input, read as bytes when they are asked for. A pending read never holds up the end."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    async def __call__(self) -> bytes:
+        """The next line with its end, empty at the end of the input."""
+        while b"\n" not in self._rest and (more := await in_thread(lambda: os.read(0, 65536))):
+            self._rest += more
+        line, end, self._rest = self._rest.partition(b"\n")
+        return line + end
+
+
+read_line = StandardInput()
 
 
 async def in_thread(read: Callable[[], bytes]) -> bytes:

@@ -122,7 +122,10 @@ class _PlainStep(Step):
             self._said = now
             counted = f" {done}/{of}" if of else ""
             self._console.print(
-                f"{self._title}: {detail}{counted} ({now - self._started:.0f} s)", highlight=False, markup=False, soft_wrap=True
+                f"{self._title}: {detail}{counted} ({now - self._started:.0f} s)",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
             )
 
 

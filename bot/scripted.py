@@ -162,6 +162,11 @@ _PLAIN = {
     "state": ("chat", "event", "request", "state"),
     "inbox": ("agent", "event", "chat", "text", "attachment", "summary", "comment", "transcript"),
 }
+SUMMARY = (
+    "request", "channel", "customer", "topic", "category", "queue", "priority", "reason", "wants", "orders", "collected",
+    "answered", "attachments", "contacts_before", "mood", "next_step", "promised",
+)  # fmt: skip
+"""The summary's keys, all of them always there; the store does not keep their order."""
 _OPTIONAL = {"new_order", "attachment", "summary", "comment", "transcript"}
 """Keys that are left out where they say nothing."""
 
@@ -174,6 +179,8 @@ def line(told: Event, *, zone: tzinfo) -> dict[str, Any] | None:
     made = {key: told.get(key) for key in keys if key in told or key not in _OPTIONAL}
     if told["event"] in ("inbox", "crm"):
         made = {key: value for key, value in made.items() if value is not None or key not in _OPTIONAL}
+    if isinstance(summary := made.get("summary"), dict):
+        made["summary"] = {**{key: summary.get(key) for key in SUMMARY}, **summary}
     if made.get("due"):
         made["due"] = datetime.fromisoformat(str(made["due"])).astimezone(zone).isoformat()
     return made

@@ -23,12 +23,14 @@ from flows.decision import (
 )  # fmt: skip
 from flows.errors import ContentError
 from flows.facts import Needed, SystemDown, View, occurs
-from flows.pack import Pack, Scope, Special
+from flows.pack import Kind, Pack, Scope, Special
 from flows.phrases import phrase, render
 from flows.steps import ActNeeded, Part, Run, Signal, Wanted
 from flows.summary import hand_over
 
 KEPT_TOPICS = 6
+SURE_OTHER = 0.6
+SHORT = 4
 KEPT_WORDS = 30
 
 
@@ -170,11 +172,16 @@ class _Decider:
         asking = self.state.asking
         if asking is not None:
             value = answer(self.pack, turn, asking.slot)
+            if self.does_not_know() and by_its_words_only(self.pack, turn, asking.slot, value):
+                value = None
             if value is not None and not self.interrupts(value):
                 self.fill(asking, value)
                 return _Heard(self.besides(asking, value), [], answered=True)
             if value is None and self.fill_along(asking):
                 return _Heard(self.besides(asking, None), [], answered=True)
+            if value is None and self.does_not_know():
+                self.note(asking, {}, telling=True)
+                return _Heard([], [])
         if turn.press is not None:
             return self.pressed(turn.press)
         if turn.contact is not None and not turn.text:
@@ -184,6 +191,11 @@ class _Decider:
         if turn.parse is None:
             return _Heard([], [repair.nlu_down], digression=True)
         return self.read()
+
+    def does_not_know(self) -> bool:
+        """Tell whether the message is a plain «не помню»: no answer, but no new request either, whatever the NLU reads."""
+        text = self.turn.text
+        return occurs(self.pack.answers["unsure"], text) and "?" not in text and len(text.split()) <= SHORT
 
     def read(self) -> _Heard:
         """Follow the NLU's reading of a message that answers no question."""
@@ -332,12 +344,22 @@ class _Decider:
         parse, asking = self.turn.parse, self.state.asking
         if parse is None or asking is None or self.turn.press is not None or parse.verdict is not Verdict.SURE:
             return False
-        if any(self.takes_back(reading.name) for reading in parse.intents):
+        words_only = by_its_words_only(self.pack, self.turn, asking.slot, value)
+        longer = self.pack.slots[asking.slot].type is Kind.BOOL and len(self.turn.text.split()) >= SHORT
+        if (words_only or longer) and any(self.takes_back(reading.name) for reading in parse.intents):
             return True
-        if not by_its_words_only(self.pack, self.turn, asking.slot, value):
+        if not words_only:
             return False
         asked = self.state.open[asking.topic].intent if asking.topic < len(self.state.open) else ""
-        return any(self.is_other(reading.name, asked) and reading.confidence >= 0.6 for reading in parse.intents)
+        others = [one for one in parse.intents if self.is_other(one.name, asked) and one.confidence >= SURE_OTHER]
+        if self.pack.slots[asking.slot].story and "?" not in self.turn.text:
+            others = [one for one in others if self.is_urgent(one.name)]
+        return bool(others)
+
+    def is_urgent(self, intent: str) -> bool:
+        """Tell whether an intent is heard even in the middle of an answer."""
+        flow = self.pack.flow_for(intent)
+        return bool(flow and self.pack.flows[flow].urgent)
 
     def takes_back(self, intent: str) -> bool:
         """Tell whether an intent drops what is open («всё, нашёл, не надо»): no answer, however much it looks like a no."""
@@ -350,6 +372,9 @@ class _Decider:
         parse = self.turn.parse
         if parse is None or parse.verdict is not Verdict.SURE or only_an_answer(self.turn, value):
             return []
+        alone = self.pack.slots[asking.slot].entity is None and len(parse.intents) == 1 and "?" not in self.turn.text
+        if alone and not self.is_urgent(parse.intents[0].name):
+            return []  # «да я ещё не отправляла»: the answer itself, whatever it sounds like
         asked = self.state.open[asking.topic].intent if asking.topic < len(self.state.open) else ""
         plain_data = value is None or not by_its_words_only(self.pack, self.turn, asking.slot, value)
         aside = plain_data and self.pack.slots[asking.slot].entity is not None  # a name and a request: both are meant

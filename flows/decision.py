@@ -301,13 +301,16 @@ class Decision:
 
 _STATE: TypeAdapter[ConversationState] = TypeAdapter(ConversationState)
 _PARSE: TypeAdapter[Parse] = TypeAdapter(Parse)
-_DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {
+    ConversationState: _STATE,
+    Parse: _PARSE,
+    Decision: TypeAdapter(Decision),
+}
 
 
 def to_json(value: ConversationState | Parse | Decision) -> dict[str, Any]:
     """Turn a value into what JSON can hold."""
-    adapter: TypeAdapter[Any] = TypeAdapter(type(value))
-    dumped = adapter.dump_python(value, mode="json")
+    dumped = _ADAPTERS[type(value)].dump_python(value, mode="json")
     assert isinstance(dumped, dict)
     return dumped
 

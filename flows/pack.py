@@ -79,6 +79,8 @@ class Slot(Part):
     # other slots that an answer to the question for it may fill too (name and phone in one message)
     free: bool = False
     # any text is an answer to the question for it
+    story: bool = False
+    # free, and told at length: what sounds like another request is part of it, but for `urgent` ones and questions
     pattern: str | None = None
     # a text that is an answer (regular expression; group 1 or the whole match is the value)
     private: bool = False
@@ -249,6 +251,8 @@ class Call(Step):
     """Do another flow's steps here."""
 
     call: str
+    alone: bool = False
+    # a guard: what it says stands in place of the answer, so the rules around the call are not counted for it
 
 
 class SetStep(Step):
@@ -371,6 +375,8 @@ class Flow(Part):
     # small talk and repair: no request of its own, never kept open
     beside: str | None = None
     # flow that is run instead when the turn has requests too: said in one message with the first answer (a greeting)
+    urgent: bool = False
+    # a request that is heard even in the middle of an answer (a person, a claim, a theft)
     stray: bool = False
     # leads nowhere: the built-in `strays` counts such turns in a row
     steps: tuple[AnyStep, ...]

@@ -106,7 +106,7 @@ def _value(name: str, filters: str, view: View, member: dict[str, Any] | None) -
             value = view.get(name)
         except SystemDown:
             value = None
-    if value is None or value == "" or value == ():
+    if value is None or value in ("", (), []):
         raise _Unknown(name)
     for spec in filter(None, filters.split("|")):
         filter_name, _, arguments = spec.partition(":")

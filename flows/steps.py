@@ -39,6 +39,7 @@ from flows.phrases import fill, phrase, render
 from flows.tables import hits
 
 MAX_STEPS = 250
+MAX_TITLE = 40
 MAX_EACH = 6
 # buttons made of a list's members: what a small screen and VK's keyboard hold
 
@@ -181,6 +182,8 @@ class _Server:
                 arm = next((arm for arm in step.branch if matches(arm.when, self.view.get)), None)
                 return self.take(arm.steps) if arm else Signal.ON
             case Call():
+                if step.alone:
+                    self.rules = step.rule
                 return self.take(self.run.pack.flows[step.call].steps)
             case SetStep():
                 for name, value in step.set.items():
@@ -262,7 +265,11 @@ class _Server:
             for member in (self.view.get(spoken.each) or ())[:MAX_EACH]:
                 title, value = fill(spoken.each_title, self.view, member), fill(spoken.each_value, self.view, member)
                 if title and value:
-                    made.append(ButtonSpec(title=title, value=value))
+                    made.append(
+                        ButtonSpec(
+                            title=title if len(title) <= MAX_TITLE else f"{title[: MAX_TITLE - 1]}…", value=value
+                        )
+                    )
         filled = [(fill(spec.title, self.view), fill(spec.value, self.view)) for spec in (*made, *specs)]
         return [Button(title, value) for title, value in filled if title and value]
 

@@ -19,12 +19,14 @@ from rasa.engine.constants import PLACEHOLDER_MESSAGE, PLACEHOLDER_TRACKER
 from nlu import thresholds
 from nlu.components.entities import NOW, RuleEntityExtractor
 from nlu.components.intents import KernelIntentClassifier
-from nlu.core.language import is_wordless
+from nlu.core.language import is_gibberish
 from nlu.text import clauses as parts
 from nlu.text.entities import Entity
 from nlu.thresholds import Verdict
 
 RANKING = 5
+CLAUSE_STAGE = 0
+"""Which of the pipeline's classifiers reads clauses: the first, without the dear embedding."""
 Ranking = list[dict[str, Any]]
 
 
@@ -39,7 +41,7 @@ class Reader:
             raise FileNotFoundError(f"Rasa could not load {archive}.")
         self._runner = processor.graph_runner
         nodes = processor.model_metadata.predict_schema.nodes
-        self._intents = [name for name, node in nodes.items() if node.uses is KernelIntentClassifier][-1]
+        self._clause_intents = [name for name, node in nodes.items() if node.uses is KernelIntentClassifier][CLAUSE_STAGE]
         self._entities = next(name for name, node in nodes.items() if node.uses is RuleEntityExtractor)
         self._thresholds = thresholds.load()
         self.read("Здравствуйте, где мой заказ 12345? И когда вернёте деньги за прошлый?")
@@ -49,7 +51,7 @@ class Reader:
         [whole] = self._run([text], self._entities, now)
         ranking: Ranking = whole["intent_ranking"]
         entities = [_entity(found) for found in whole["entities"]]
-        verdict = self._verdict(text, ranking)
+        verdict = self._verdict([token.get("norm") for token in whole["text_tokens"]], ranking)
         cut = parts.split(text, entities) if clauses and verdict is not Verdict.NOT_UNDERSTOOD else []
         readings = self._join(ranking, cut) if verdict is not Verdict.NOT_UNDERSTOOD else []
         if len(readings) > 1:
@@ -74,19 +76,22 @@ class Reader:
             "model": self.model,
         }
 
-    def _verdict(self, text: str, ranking: Ranking) -> Verdict:
-        if is_wordless(text):
+    def _verdict(self, words: Sequence[str], ranking: Ranking) -> Verdict:
+        if not words:
             return Verdict.NOT_UNDERSTOOD
-        return self._thresholds.verdict([reading["confidence"] for reading in ranking])
+        confidences = [reading["confidence"] for reading in ranking]
+        return self._thresholds.verdict(confidences, strange=is_gibberish(words))
 
     def _join(self, ranking: Ranking, cut: Sequence[parts.Clause]) -> list[parts.Reading]:
         whole = _pairs(ranking)
-        if len(cut) < 2 or whole[0][1] >= self._thresholds.one_request:
+        if whole[0][1] >= self._thresholds.one_request:
             return [parts.Reading(*whole[0], clauses=tuple(range(len(cut))))]
-        rankings = [
-            _pairs(message["intent_ranking"]) for message in self._run([clause.text for clause in cut], self._intents)
-        ]
-        return parts.join(whole, cut, rankings, **self._thresholds.joining, whole=self._thresholds.one_request)
+        if len(cut) > 1:
+            messages = self._run([clause.text for clause in cut], self._clause_intents)
+            rankings = [_pairs(message["intent_ranking"]) for message in messages]
+        else:
+            rankings = [whole] * len(cut)
+        return parts.join(whole, cut, rankings, **self._thresholds.joining)
 
     def _run(self, texts: Sequence[str], target: str, now: datetime | None = None) -> list[dict[str, Any]]:
         """Run the graph over some texts at once, as far as `target`."""

@@ -26,14 +26,16 @@ class Thresholds:
 
     understood: float
     lead: float
+    strange: float = 0.8
+    """What a message without a single known word must reach to be understood: slang, a brand, a typo."""
     one_request: float = 0.97
     """A whole message as sure as this holds one request, whatever its parts say."""
     joining: Mapping[str, float] = field(default_factory=dict)
     """The other thresholds of nlu.text.clauses.join."""
 
-    def verdict(self, confidences: Sequence[float]) -> Verdict:
-        """Return the verdict on a ranking's confidences, best first."""
-        if not confidences or confidences[0] < self.understood:
+    def verdict(self, confidences: Sequence[float], *, strange: bool = False) -> Verdict:
+        """Return the verdict on a ranking's confidences, best first; `strange`: no word of the message is known."""
+        if not confidences or confidences[0] < (self.strange if strange else self.understood):
             return Verdict.NOT_UNDERSTOOD
         if len(confidences) > 1 and confidences[0] - confidences[1] < self.lead:
             return Verdict.AMBIGUOUS
@@ -45,4 +47,6 @@ def load(path: Path = FILE) -> Thresholds:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     joining = {name: float(value) for name, value in (content.get("joining") or {}).items()}
     one_request = joining.pop("whole", 0.97)
-    return Thresholds(float(content["understood"]), float(content["lead"]), one_request, joining)
+    return Thresholds(
+        float(content["understood"]), float(content["lead"]), float(content["strange"]), one_request, joining
+    )

@@ -1,8 +1,11 @@
-"""Marks of a message's writing: which scripts it has, whether it has words at all."""
+"""Marks of a message's writing: which scripts it has, whether it has words at all, whether they can be words."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+from nlu.text.words import known
 
 _LETTERS = re.compile(r"[^\W\d_]")
 _SCRIPTS = (
@@ -16,11 +19,6 @@ _ENGLISH = frozenset(
     "the is are was my your you where when what why how order please have has not can could would do does did "
     "to of in it for and this that with from about need want hello hi help speak english been but".split()
 )
-
-
-def is_wordless(text: str) -> bool:
-    """Tell whether a message has neither letters nor digits."""
-    return not any(char.isalnum() for char in text)
 
 
 def marks(mended: str) -> tuple[str, ...]:
@@ -45,3 +43,25 @@ def marks(mended: str) -> tuple[str, ...]:
     if english >= 2:
         found.append("<english>")
     return tuple(found)
+
+
+_LATIN_VOWEL = re.compile("[aeiouyà-ÿ]")
+_UNSPEAKABLE = re.compile(r"(.)\1{2}|[bcdfghjklmnpqrstvwxz]{5}|asdf|qwer|zxcv|uiop")
+
+
+def is_gibberish(words: Sequence[str]) -> bool:
+    """Tell whether no word of a message looks like one: Russian ones by the dictionary, Latin ones by their letters.
+
+    >>> is_gibberish(["фывапролд"]), is_gibberish(["asdfghjkl", "qwe"]), is_gibberish(["hablas", "ruso"])
+    (True, True, False)
+    """
+    lettered = [word.lower() for word in words if any(char.isalpha() for char in word)]
+    return bool(lettered) and all(_is_strange(word) for word in lettered)
+
+
+def _is_strange(word: str) -> bool:
+    if "а" <= word[0] <= "я" or word[0] == "ё":
+        return not known(word)
+    if word.isascii():
+        return bool(_UNSPEAKABLE.search(word)) or len(word) > 2 and not _LATIN_VOWEL.search(word)
+    return False

@@ -49,22 +49,25 @@ class Space:
     scale: Floats
     points: Floats = field(repr=False)
 
+    def __post_init__(self) -> None:
+        """Keep the points' lengths."""
+        self._lengths = (self.points**2).sum(axis=1)
+
     @classmethod
     def of(cls, embeddings: Sequence[Floats]) -> Space:
         """Learn centre and scale from the training messages."""
         means = [vectors.mean(axis=0) for vectors in embeddings]
         lengths = [((vectors - mean) ** 2).sum(axis=1).mean() ** 0.5 for vectors, mean in zip(embeddings, means)]
         scales = [np.full(len(mean), length * len(means) ** 0.5 or 1.0) for mean, length in zip(means, lengths)]
-        space = cls(np.concatenate(means), np.concatenate(scales).astype(np.float32), np.zeros((0, 0), np.float32))
-        space.points = space._place(embeddings)
-        return space
+        mean, scale = np.concatenate(means), np.concatenate(scales).astype(np.float32)
+        return cls(mean, scale, ((np.concatenate(embeddings, axis=1) - mean) / scale).astype(np.float32))
 
     def likeness(self, embeddings: Sequence[Floats], sharpness: float) -> Floats:
         """Return how near each message lies to each training message, from 0 to 1."""
         given = self._place(embeddings)
         likeness: Floats = given @ self.points.T
         likeness *= 2
-        likeness -= (self.points**2).sum(axis=1)
+        likeness -= self._lengths
         likeness -= (given**2).sum(axis=1)[:, None]
         np.minimum(likeness, 0, out=likeness)
         likeness *= sharpness

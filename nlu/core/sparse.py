@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from nlu.core.language import marks
 
 _DIGITS = re.compile(r"\d+")
 _LONGEST = 9
+_PIECES = range(2, 6)
 
 
 @dataclass(frozen=True)
@@ -35,48 +37,91 @@ def _shape(word: str) -> str:
     return _DIGITS.sub(lambda digits: "#" * min(len(digits.group()), _LONGEST), word)
 
 
+def lemma_terms(message: Words) -> Iterator[str]:
+    """Give the lemmas in ones and twos."""
+    yield from message.lemmas
+    yield from map(" ".join, zip(message.lemmas, message.lemmas[1:]))
+
+
+def piece_terms(message: Words) -> Iterator[str]:
+    """Give the pieces of two to five characters of each word with a space on both sides."""
+    for norm in message.norms:
+        word = f" {norm} "
+        for size in _PIECES:
+            if len(word) <= size:
+                yield word
+                break
+            yield from (word[at : at + size] for at in range(len(word) - size + 1))
+
+
+@dataclass
+class Terms:
+    """One kind of terms: which there are, and how telling each is."""
+
+    terms: Callable[[Words], Iterator[str]]
+    rarest: int
+    """Terms of fewer messages than this are left out."""
+    columns: dict[str, int]
+    weights: NDArray[np.float32]
+
+    def fit(self, messages: Sequence[Words]) -> None:
+        """Learn the terms and their inverse document frequencies."""
+        counts = Counter(term for message in messages for term in set(self.terms(message)))
+        kept = sorted(term for term, count in counts.items() if count >= self.rarest)
+        self.columns = {term: at for at, term in enumerate(kept)}
+        frequencies = np.array([counts[term] for term in kept], dtype=np.float32)
+        self.weights = (np.log((1 + len(messages)) / (1 + frequencies)) + 1).astype(np.float32)
+
+    def transform(self, messages: Sequence[Words]) -> sparse.csr_matrix:
+        """Return one row a message, of unit length where it has a known term."""
+        data: list[NDArray[np.float32]] = []
+        indices: list[NDArray[np.int32]] = []
+        ends = [0]
+        for message in messages:
+            counts = Counter(
+                column for term in self.terms(message) if (column := self.columns.get(term)) is not None
+            )
+            at = np.fromiter(counts.keys(), dtype=np.int32, count=len(counts))
+            row = (1 + np.log(np.fromiter(counts.values(), dtype=np.float32, count=len(counts)))) * self.weights[at]
+            data.append(row / (np.sqrt(row @ row) or 1))
+            indices.append(at)
+            ends.append(ends[-1] + len(at))
+        return sparse.csr_matrix(
+            (np.concatenate(data), np.concatenate(indices), np.array(ends)), shape=(len(messages), len(self.weights))
+        )
+
+
 class SparseFeatures:
     """Lemmas in ones and twos beside character pieces of the normalised forms."""
 
     def __init__(self) -> None:
-        """Make both vectorisers; they learn in `fit` or get their state in `restore`."""
-        self._words = TfidfVectorizer(analyzer=_lemma_ngrams, sublinear_tf=True)
-        self._chars = TfidfVectorizer(
-            analyzer="char_wb", ngram_range=(2, 5), sublinear_tf=True, min_df=2, lowercase=False
-        )
+        """Make both kinds of terms; they learn in `fit` or get their state in `restore`."""
+        nothing = np.zeros(0, dtype=np.float32)
+        self._kinds = {"words": Terms(lemma_terms, 1, {}, nothing), "pieces": Terms(piece_terms, 2, {}, nothing)}
 
     def fit(self, messages: Sequence[Words]) -> SparseFeatures:
-        """Learn vocabulary and weights."""
-        self._words.fit(messages)
-        self._chars.fit([" ".join(message.norms) for message in messages])
+        """Learn terms and weights."""
+        for kind in self._kinds.values():
+            kind.fit(messages)
         return self
 
     def transform(self, messages: Sequence[Words]) -> sparse.csr_matrix:
         """Return one row a message, of unit length."""
-        halves = [
-            self._words.transform(messages),
-            self._chars.transform([" ".join(message.norms) for message in messages]),
-        ]
-        return (sparse.hstack(halves, format="csr", dtype=np.float32) * np.float32(np.sqrt(0.5))).tocsr()
+        halves = [kind.transform(messages) for kind in self._kinds.values()]
+        return sparse.hstack(halves, format="csr", dtype=np.float32) * np.float32(np.sqrt(0.5))
 
     def state(self) -> dict[str, Any]:
         """Return all that was learnt, as arrays."""
         state: dict[str, Any] = {}
-        for name, vectoriser in (("words", self._words), ("chars", self._chars)):
-            state[f"{name}_vocabulary"] = np.array(vectoriser.get_feature_names_out(), dtype=str)
-            state[f"{name}_idf"] = vectoriser.idf_
+        for name, kind in self._kinds.items():
+            state |= {f"{name}.terms": np.array(list(kind.columns), dtype=str), f"{name}.weights": kind.weights}
         return state
 
     @classmethod
     def restore(cls, state: dict[str, Any]) -> SparseFeatures:
         """Return what `state` described."""
         features = cls()
-        for name, vectoriser in (("words", features._words), ("chars", features._chars)):
-            vectoriser.vocabulary = {term: at for at, term in enumerate(state[f"{name}_vocabulary"].tolist())}
-            vectoriser.idf_ = state[f"{name}_idf"]
+        for name, kind in features._kinds.items():
+            kind.columns = {term: at for at, term in enumerate(state[f"{name}.terms"].tolist())}
+            kind.weights = state[f"{name}.weights"]
         return features
-
-
-def _lemma_ngrams(message: Words) -> list[str]:
-    lemmas = message.lemmas
-    return [*lemmas, *(f"{first} {second}" for first, second in zip(lemmas, lemmas[1:]))]

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,9 @@ def nlu(request: pytest.FixtureRequest) -> Iterator[Mapping[str, str]]:
     with capture.global_and_fixture_disabled():
         service = subprocess.Popen([*FIRSTLINE, "nlu", "serve"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
         assert service.stdout is not None
-        told = dict(line.strip().split("=", 1) for line in (service.stdout.readline(), service.stdout.readline()) if line)
+        told = dict(
+            line.strip().split("=", 1) for line in (service.stdout.readline(), service.stdout.readline()) if line
+        )
     assert "FIRSTLINE_NLU_URL" in told, "the NLU service did not start; see above"
     try:
         yield told
@@ -74,22 +76,29 @@ class Run:
         return {rule for event in self.events for rule in event.get("rules", ())}
 
 
-Chat = Callable[..., Run]
+class Chat:
+    """Plays lines through `firstline chat --json` as a process of its own."""
 
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
 
-@pytest.fixture
-def chat(environment: dict[str, str]) -> Chat:
-    """Play lines through `firstline chat --json` as a process of its own."""
-
-    def play(*lines: dict[str, Any] | str, options: Sequence[str] = (), shop: Path = SHOP, now: str = NOW) -> Run:
-        script = "".join((line if isinstance(line, str) else json.dumps(line, ensure_ascii=False)) + "\n" for line in lines)
-        command = [*FIRSTLINE, "chat", "--json", "--shop", str(shop), "--now", now, *options]
-        done = subprocess.run(
-            command, input=script.encode(), capture_output=True, cwd=ROOT, env=environment, timeout=PATIENCE, check=False
+    def __call__(
+        self, *lines: dict[str, Any] | str, options: Sequence[str] = (), shop: Path = SHOP, now: str = NOW
+    ) -> Run:
+        script = "".join(
+            (line if isinstance(line, str) else json.dumps(line, ensure_ascii=False)) + "\n" for line in lines
         )
+        done = subprocess.run(
+            [*FIRSTLINE, "chat", "--json", "--shop", str(shop), "--now", now, *options], input=script.encode(),
+            capture_output=True, cwd=ROOT, env=self._environment, timeout=PATIENCE, check=False,
+        )  # fmt: skip
         return read(done)
 
-    return play
+
+@pytest.fixture(scope="session")
+def chat(environment: dict[str, str]) -> Chat:
+    """What plays lines."""
+    return Chat(environment)
 
 
 def read(done: subprocess.CompletedProcess[bytes]) -> Run:

@@ -31,3 +31,9 @@ class TestFile:
         assert 0 < shipped.understood < 1
         assert 0 < shipped.lead < 1
         assert all(0 < value <= 1 for value in shipped.joining.values())
+
+
+class TestStrangeMessages:
+    def test_without_a_known_word_more_confidence_is_asked_for(self) -> None:
+        assert GIVEN.verdict([0.6, 0.1], strange=True) is Verdict.NOT_UNDERSTOOD
+        assert GIVEN.verdict([0.9, 0.1], strange=True) is Verdict.SURE
