@@ -197,13 +197,13 @@ class Assistant:
 
 def messengers(settings: Settings, pack: flows.Pack, offsets: conversations.StoredOffsets) -> list[Channel]:
     """The messengers whose tokens are set. What their menus and buttons say is the pack's."""
-    from bot.channels.telegram import TelegramChannel  # a second of imports that scripted talks do not need
-    from bot.channels.vk import VkChannel
-
     words = pack.manifest.settings
     commands: dict[str, str] = dict(words.get("commands") or {})
     made: list[Channel] = []
+    # imported where they are used: aiogram alone takes seconds that a talk in the terminal need not wait for
     if settings.telegram_token is not None:
+        from bot.channels.telegram import TelegramChannel
+
         made.append(
             TelegramChannel(
                 settings.telegram_token.get_secret_value(), offsets, api_base=settings.telegram_api_base,
@@ -211,6 +211,8 @@ def messengers(settings: Settings, pack: flows.Pack, offsets: conversations.Stor
             )
         )  # fmt: skip
     if settings.vk_token is not None:
+        from bot.channels.vk import VkChannel
+
         token = settings.vk_token.get_secret_value()
         made.append(VkChannel(token, offsets, api_base=settings.vk_api_base, commands=commands))
     return made

@@ -18,6 +18,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 SLOW = 1.5
@@ -47,10 +48,12 @@ class Steps:
 
 
 class _Done(ProgressColumn):
-    """`120/173` where it is known."""
+    """`120/173` where it is known and not all."""
 
     def render(self, task: Task) -> Text:
-        return Text(f"{int(task.completed)}/{int(task.total)}" if task.total else "", style="progress.download")
+        if task.finished:
+            return Text()
+        return Text(f"{round(task.completed + 0.1)}/{int(task.total)}" if task.total else "", style="progress.download")
 
 
 class TerminalSteps(Steps):
@@ -58,8 +61,12 @@ class TerminalSteps(Steps):
 
     def __init__(self, console: Console) -> None:
         self._progress = Progress(
-            SpinnerColumn(finished_text="[green]✓[/]"), TextColumn("{task.description}"), BarColumn(24), _Done(),
-            TimeElapsedColumn(), TextColumn("[dim]{task.fields[detail]}[/]"), console=console,
+            SpinnerColumn(finished_text="[green]✓[/]", table_column=Column(min_width=1, no_wrap=True)),
+            TextColumn("{task.description}", table_column=Column(min_width=42, no_wrap=True)),
+            BarColumn(24, table_column=Column(min_width=24)), _Done(table_column=Column(min_width=7, no_wrap=True)),
+            TimeElapsedColumn(table_column=Column(min_width=7, no_wrap=True)),
+            TextColumn("[dim]{task.fields[detail]}[/]", table_column=Column(ratio=1, overflow="ellipsis", no_wrap=True)),
+            console=console, expand=True,
         )  # fmt: skip
 
     def __enter__(self) -> Self:
@@ -79,8 +86,7 @@ class TerminalSteps(Steps):
             self._progress.update(task, description=f"[red]✗[/] {title}", detail="")
             self._progress.stop_task(task)
             raise
-        total = self._progress.tasks[self._progress.task_ids.index(task)].total or 1
-        self._progress.update(task, total=total, completed=total, detail=step.last)
+        self._progress.update(task, total=1, completed=1, detail=step.last)
 
 
 class _TerminalStep(Step):
@@ -91,7 +97,10 @@ class _TerminalStep(Step):
     def update(self, detail: str | None = None, *, done: int | None = None, of: int | None = None) -> None:
         if detail is not None:
             self.last = detail
-        self._progress.update(self._task, total=of, completed=done, detail=self.last)
+        task = next(task for task in self._progress.tasks if task.id == self._task)
+        task.total = of  # `Progress.update` cannot take a total away again
+        almost = None if done is None or of is None else min(done, of - 0.5)  # a full bar would stop the step's time
+        self._progress.update(self._task, completed=almost or 0, detail=self.last)
 
 
 class PlainSteps(Steps):

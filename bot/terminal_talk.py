@@ -21,9 +21,9 @@ from bot.events import Event
 
 NAMES = ("telegram", "vk", "terminal")
 EXAMPLES = 4
-SILENCE = 2.0
+SILENCE = 4.0
 """Seconds without news after which a talk from a pipe is over, once its input has ended."""
-LONGEST_SILENCE = 20.0
+LONGEST_SILENCE = 60.0
 
 
 class TerminalTalk:

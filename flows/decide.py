@@ -1,5 +1,7 @@
 """decide(pack, turn): which requests the customer has, what is said to each, and who takes over.
 
+The context is kept: another matter in the middle is answered and the open question asked again (BOT-04).
+
 The core asks, it does not fetch: a decision that holds lookups or acts is a question to the caller, who answers it with
 `turn.with_facts(…)` and decides again. Everything that can go wrong in a talk (not understood, two readings, a system that
 does not answer, an answer that is none) leads to a flow of the pack, named in its `repair`.
@@ -346,7 +348,9 @@ class _Decider:
             return False
         words_only = by_its_words_only(self.pack, self.turn, asking.slot, value)
         longer = self.pack.slots[asking.slot].type is Kind.BOOL and len(self.turn.text.split()) >= SHORT
-        if (words_only or longer) and any(self.takes_back(reading.name) for reading in parse.intents):
+        if (words_only or longer) and any(
+            one.confidence >= SURE_OTHER and self.takes_back(one.name) for one in parse.intents
+        ):
             return True
         if not words_only:
             return False

@@ -75,9 +75,7 @@ def training(folder: Path) -> list[Example]:
             for line in _lines(item.get("examples")):
                 text, spans = read_annotated(line)
                 if text.strip():
-                    examples.append(
-                        Example(text, (item["intent"],), spans, voice=path.stem, group=path.parent.name)
-                    )
+                    examples.append(Example(text, (item["intent"],), spans, voice=path.stem, group=path.parent.name))
     return examples
 
 
@@ -95,9 +93,7 @@ def held_out(folder: Path, pattern: str) -> list[Example]:
         for item in yaml.safe_load(path.read_text(encoding="utf-8")) or []:
             text, spans = read_annotated(str(item["text"]))
             intents = tuple(item["intents"]) if "intents" in item else (item["intent"],)
-            examples.append(
-                Example(text, intents, spans, voice=path.stem, kind=str(item.get("kind", "")))
-            )
+            examples.append(Example(text, intents, spans, voice=path.stem, kind=str(item.get("kind", ""))))
     return examples
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from nlu import pictures
 from nlu.core.model import Settings
-from nlu.core.validation import Variant
+from nlu.validation import Variant
 
 UNLESS_SURE = 0.9
 SHIPPED = Variant("the shipped pipeline: e5 only where in doubt", ("use", "e5"), Settings(), unless_sure=UNLESS_SURE)
@@ -46,7 +46,9 @@ def summary(result: dict[str, Any]) -> str:
         ]
         lines.append(f"  nonsense not understood: {result['nonsense']}")
     if "parse_ms" in result:
-        lines.append(f"a parse: median {result['parse_ms']['median']:.1f} ms, p95 {result['parse_ms']['p95']:.1f} ms")
+        lines.append(
+            f"a parse, processor time: median {result['parse_ms']['median']:.1f} ms, p95 {result['parse_ms']['p95']:.1f} ms"
+        )
     if several := result.get("multi"):
         lines.append(
             f"several intents: precision {several['precision']:.3f} recall {several['recall']:.3f} "
@@ -93,13 +95,17 @@ def page(result: dict[str, Any]) -> str:
         parts.append("<h2>By kind of message</h2>" + _table(held["kinds"], ("messages", "accuracy", "top3")))
         parts.append("<h2>Verdicts on the held-out messages</h2>" + _table(result["verdicts"], ("share", "accuracy")))
         time = result["parse_ms"]
-        parts.append(f"<p class=small>A parse: median {time['median']:.1f} ms, 95 % below {time['p95']:.1f} ms.</p>")
+        parts.append(
+            f"<p class=small>A parse takes of a core, at the median, {time['median']:.1f} ms; 95 % take less than {time['p95']:.1f} ms.</p>"
+        )
     if several := result.get("multi"):
         parts.append("<h2>Several intents in a message</h2>" + _several(several))
     if entities := result.get("entities"):
         parts.append("<h2>Entities</h2>" + _table(entities, ("messages", "precision", "recall", "f1", "exact_f1")))
     if found and len(found.get("steps", [])) > 1:
         parts.append("<h2>What each step gains</h2>" + _steps(found["steps"]) + pictures.steps(found["steps"]))
+    for name, row in known.items():
+        parts.append(f"<h2>What thresholds would set apart: {escape(name)}</h2>" + _cuts(row["cuts"]))
     for name, row in known.items():
         parts.append(f"<h2>Most confused: {escape(name)}</h2>" + _confused(row["confused"]))
     for name, row in known.items():
@@ -149,6 +155,15 @@ def _steps(steps: list[dict[str, Any]]) -> str:
         for step in steps
     }
     return _table(rows, tuple(next(iter(rows.values()))))
+
+
+def _cuts(found: dict[str, list[Any]]) -> str:
+    columns = ("share below", "first right", "one of two right")
+    return "".join(
+        f"<p class=small>{'Confidence' if name == 'understood' else 'Lead over the second'} below …</p>"
+        + _table({f"{row[0]:.2f}": dict(zip(columns, row[1:], strict=True)) for row in rows}, columns)
+        for name, rows in found.items()
+    )
 
 
 def _confused(pairs: list[dict[str, Any]]) -> str:

@@ -130,3 +130,32 @@ def sets(pairs: Iterable[tuple[Iterable[Hashable], Iterable[Hashable]]]) -> Scor
         found += len(given_set)
         expected += len(wanted_set)
     return Score(hits, found, expected)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a threshold would set apart: how many messages fall below, and how often the first readings are right."""
+
+    threshold: float
+    below: float
+    first_right: float
+    """Of those below: the first reading is right."""
+    two_right: float
+    """Of those below: one of the first two is."""
+
+
+def cuts(predictions: Sequence[Prediction], thresholds: Sequence[float], *, lead: bool = False) -> list[Cut]:
+    """Return what thresholds on the confidence, or on its lead over the second reading's, would set apart."""
+    measured = [
+        (
+            given.confidence - (given.ranking[1][1] if len(given.ranking) > 1 else 0.0) if lead else given.confidence,
+            given,
+        )
+        for given in predictions
+    ]
+    found = []
+    for threshold in thresholds:
+        below = [given for measure, given in measured if measure < threshold]
+        share = len(below) / len(predictions) if predictions else 0.0
+        found.append(Cut(threshold, share, accuracy(below), accuracy(below, 2)))
+    return found

@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 
 matplotlib.use("svg")
-import matplotlib.pyplot as plt  # noqa: E402 (the backend is chosen first)
+import matplotlib.pyplot as plt
 
 Sets = dict[str, dict[str, Any]]
 
@@ -27,7 +27,9 @@ def reliability(sets: Sets) -> str:
     axes.plot([0, 1], [0, 1], color="#b8c0cc", linestyle="--", linewidth=1)
     for name, row in sets.items():
         points = row["reliability"]
-        axes.plot([c for _, c, _ in points], [a for _, _, a in points], marker="o", label=f"{name}, ECE {row['ece']:.3f}")
+        axes.plot(
+            [c for _, c, _ in points], [a for _, _, a in points], marker="o", label=f"{name}, ECE {row['ece']:.3f}"
+        )
     axes.set(xlabel="confidence", ylabel="share right", title="Calibration", xlim=(0, 1), ylim=(0, 1))
     axes.legend(frameon=False, fontsize=8)
     return _svg(figure)
@@ -39,7 +41,12 @@ def coverage(sets: Sets) -> str:
     for name, row in sets.items():
         axes.plot([share for share, _ in row["coverage"]], [right for _, right in row["coverage"]], label=name)
     axes.axvline(0.8, color="#b8c0cc", linestyle="--", linewidth=1)
-    axes.set(xlabel="share of messages, the surest first", ylabel="accuracy", title="Coverage and accuracy", ylim=(0.6, 1.005))
+    axes.set(
+        xlabel="share of messages, the surest first",
+        ylabel="accuracy",
+        title="Coverage and accuracy",
+        ylim=(0.6, 1.005),
+    )
     axes.legend(frameon=False, fontsize=8, loc="lower left")
     return _svg(figure)
 

@@ -25,6 +25,7 @@ from nlu.text.entities import Entity
 from nlu.thresholds import Verdict
 
 RANKING = 5
+MOST_CLAUSES = 40
 CLAUSE_STAGE = 0
 """Which of the pipeline's classifiers reads clauses: the first, without the dear embedding."""
 Ranking = list[dict[str, Any]]
@@ -41,7 +42,9 @@ class Reader:
             raise FileNotFoundError(f"Rasa could not load {archive}.")
         self._runner = processor.graph_runner
         nodes = processor.model_metadata.predict_schema.nodes
-        self._clause_intents = [name for name, node in nodes.items() if node.uses is KernelIntentClassifier][CLAUSE_STAGE]
+        self._clause_intents = [name for name, node in nodes.items() if node.uses is KernelIntentClassifier][
+            CLAUSE_STAGE
+        ]
         self._entities = next(name for name, node in nodes.items() if node.uses is RuleEntityExtractor)
         self._thresholds = thresholds.load()
         self.read("Здравствуйте, где мой заказ 12345? И когда вернёте деньги за прошлый?")
@@ -52,8 +55,9 @@ class Reader:
         ranking: Ranking = whole["intent_ranking"]
         entities = [_entity(found) for found in whole["entities"]]
         verdict = self._verdict([token.get("norm") for token in whole["text_tokens"]], ranking)
-        cut = parts.split(text, entities) if clauses and verdict is not Verdict.NOT_UNDERSTOOD else []
-        readings = self._join(ranking, cut) if verdict is not Verdict.NOT_UNDERSTOOD else []
+        understood = verdict is not Verdict.NOT_UNDERSTOOD
+        cut = parts.split(text, entities)[:MOST_CLAUSES] if clauses and understood else []
+        readings = self._join(ranking, cut) if understood else []
         if len(readings) > 1:
             verdict = Verdict.SURE
         owners = parts.attach(entities, cut, readings) if len(readings) > 1 else [0] * len(entities)
@@ -97,9 +101,7 @@ class Reader:
         """Run the graph over some texts at once, as far as `target`."""
         metadata = {NOW: now.isoformat()} if now else {}
         messages = [UserMessage(text, metadata=metadata) for text in texts]
-        results = self._runner.run(
-            inputs={PLACEHOLDER_MESSAGE: messages, PLACEHOLDER_TRACKER: None}, targets=[target]
-        )
+        results = self._runner.run(inputs={PLACEHOLDER_MESSAGE: messages, PLACEHOLDER_TRACKER: None}, targets=[target])
         return [message.data for message in results[target]]
 
 

@@ -26,6 +26,7 @@ import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,9 +145,7 @@ class Service:
         if reader is None:
             raise BadRequest("The model is still loading.", 503)
         loop = asyncio.get_running_loop()
-        return [
-            await loop.run_in_executor(self._parsing, lambda text=text: reader.read(text, **options)) for text in texts
-        ]
+        return [await loop.run_in_executor(self._parsing, partial(reader.read, text, **options)) for text in texts]
 
     @web.middleware
     async def _gate(self, request: web.Request, handler: Any) -> web.StreamResponse:
@@ -209,9 +208,7 @@ def _options(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _json(content: Any, *, status: int = 200) -> web.Response:
-    return web.json_response(
-        content, status=status, dumps=lambda value: json.dumps(value, ensure_ascii=False)
-    )
+    return web.json_response(content, status=status, dumps=lambda value: json.dumps(value, ensure_ascii=False))
 
 
 async def serve(service: Service, host: str, port: int, model: str | None) -> None:

@@ -1,7 +1,7 @@
 """Channels: how messages come from a messenger and go back to it.
 
 A channel maps and reports errors in our terms; of conversations it knows nothing. It moves its stored offset only after
-`receive` has returned, so a message is never lost; it may come twice, and `external_id` tells that it has.
+`receive` has returned, so a message is never lost; it may come twice, and `external_id` tells that it has. What customers get is the same on all of them (CX-10).
 """
 
 from __future__ import annotations

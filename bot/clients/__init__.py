@@ -1,4 +1,7 @@
-"""Clients: the systems that the bot asks. Each turns foreign failures into ours once, and has its own timeout."""
+"""Clients: the systems that the bot asks. Each turns foreign failures into ours once, and has its own timeout.
+
+Through these protocols the assistant works with a shop's own systems (BOT-03); nothing else of the bot knows a CRM.
+"""
 
 from __future__ import annotations
 

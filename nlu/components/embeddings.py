@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from rasa.engine.graph import ExecutionContext, GraphComponent
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
@@ -20,7 +19,7 @@ from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from nlu.components.tokenizer import MENDED
-from nlu.core.encoders import ENCODERS, EmbeddingCache, encoder
+from nlu.core.encoders import ENCODERS, EmbeddingCache, Vectors, encoder
 from nlu.progress import report
 
 
@@ -83,8 +82,8 @@ class SentenceEmbedding(DenseFeaturizer, GraphComponent):
         reading = message.get(INTENT)
         return bool(self._unless_sure and reading and reading["confidence"] >= self._unless_sure)
 
-    def _add(self, messages: list[Message], vectors: np.ndarray) -> None:
-        for message, vector in zip(messages, vectors):
+    def _add(self, messages: list[Message], vectors: Vectors) -> None:
+        for message, vector in zip(messages, vectors, strict=True):
             self.add_features_to_message(None, vector[None, :], TEXT, message)
 
 

@@ -17,10 +17,10 @@ class WriterImporter(RasaFileImporter):
 
     def get_nlu_data(self, language: str | None = "en") -> TrainingData:
         """Return the messages of all files, each with its writer."""
-        merged = TrainingData()
+        parts = []
         for path in sorted(self._nlu_files):
             data = training_data_from_paths([path], language)
             for message in data.training_examples:
                 message.set(WRITER, Path(path).stem)
-            merged = merged.merge(data)
-        return merged
+            parts.append(data)
+        return TrainingData().merge(*parts)

@@ -23,7 +23,7 @@ from rasa.shared.nlu.training_data.training_data import TrainingData
 
 from nlu.components.importer import WRITER
 from nlu.components.tokenizer import MENDED
-from nlu.core.model import IntentModel, Settings
+from nlu.core.model import Floats, IntentModel, Settings
 from nlu.core.sparse import Words
 
 _FILE = "intents.npz"
@@ -101,19 +101,19 @@ class KernelIntentClassifier(IntentClassifier, GraphComponent):
         if not readable:
             return messages
         intents = self._model.intents
-        for message, row in zip(readable, self._model.predict(_words(readable), self._vectors(readable))):
+        for message, row in zip(readable, self._model.predict(_words(readable), self._vectors(readable)), strict=True):
             ranking = [{"name": intents[at], "confidence": float(row[at])} for at in np.argsort(-row)]
             message.set(INTENT, ranking[0], add_to_output=True)
             message.set(_RANKING, ranking, add_to_output=True)
         return messages
 
-    def _vectors(self, messages: Sequence[Message]) -> list[np.ndarray]:
+    def _vectors(self, messages: Sequence[Message]) -> list[Floats]:
         """Return one matrix an embedding."""
         found = [self._embeddings_of(message) for message in messages]
         return [np.stack([vectors[name] for vectors in found]) for name in self._embeddings]
 
     @staticmethod
-    def _embeddings_of(message: Message) -> dict[str, np.ndarray]:
+    def _embeddings_of(message: Message) -> dict[str, Floats]:
         return {
             features.origin: features.features[0]
             for features in message.features

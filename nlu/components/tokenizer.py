@@ -7,7 +7,9 @@ from typing import Any
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.nlu.tokenizers.tokenizer import Token, Tokenizer
 from rasa.shared.nlu.training_data.message import Message
+from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from nlu.progress import report
 from nlu.text.normalise import normalise
 
 MENDED = "mended"
@@ -22,6 +24,11 @@ class RussianTokenizer(Tokenizer):
     def get_default_config() -> dict[str, Any]:
         """Return Rasa's defaults: intents are never split."""
         return {"intent_tokenization_flag": False, "intent_split_symbol": "_"}
+
+    def process_training_data(self, training_data: TrainingData) -> TrainingData:
+        """Cut all training messages into words."""
+        report("words", f"mending {len(training_data.training_examples)} messages and cutting them into words")
+        return super().process_training_data(training_data)
 
     def tokenize(self, message: Message, attribute: str) -> list[Token]:
         """Return the words of a message, each with its lemma and normalised form."""

@@ -10,7 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +34,7 @@ class Encoder:
     encode: Callable[[Sequence[str]], Vectors]
 
 
-@lru_cache(maxsize=None)
+@cache
 def encoder(name: str) -> Encoder:
     """Return the encoder of that name, loaded once a process; OMP_NUM_THREADS says how many threads it gets."""
     threads = int(os.environ.get("OMP_NUM_THREADS", "1"))
@@ -67,16 +67,16 @@ class EmbeddingCache:
         self._known: dict[str, Vectors] = {}
         if self._path and self._path.exists():
             with np.load(self._path, allow_pickle=False) as stored:
-                self._known = dict(zip(stored["keys"].tolist(), stored["vectors"]))
+                self._known = dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
 
     def encode(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Vectors:
         """Return one row a text, computing only what is not known yet; the file is written when something was."""
         keys = [hashlib.blake2b(text.encode(), digest_size=12).hexdigest() for text in texts]
-        missing = {key: text for key, text in zip(keys, texts) if key not in self._known}
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in self._known}
         done = 0
         for batch in _batches(list(missing.items()), _BATCH):
             vectors = self._encoder.encode([text for _, text in batch])
-            self._known.update({key: vector for (key, _), vector in zip(batch, vectors)})
+            self._known.update({key: vector for (key, _), vector in zip(batch, vectors, strict=True)})
             done += len(batch)
             if progress:
                 progress(done, len(missing))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from nlu.text.words import known
+from nlu.text.words import known, words_of
 
 _LETTERS = re.compile(r"[^\W\d_]")
 _SCRIPTS = (
@@ -15,9 +15,9 @@ _SCRIPTS = (
     ("turkic", re.compile("[әіңғүұқөһӘІҢҒҮҰҚӨҺ]")),
     ("belarusian", re.compile("[ўЎ]")),
 )
-_ENGLISH = frozenset(
+_ENGLISH = words_of(
     "the is are was my your you where when what why how order please have has not can could would do does did "
-    "to of in it for and this that with from about need want hello hi help speak english been but".split()
+    "to of in it for and this that with from about need want hello hi help speak english been but"
 )
 
 
@@ -63,5 +63,5 @@ def _is_strange(word: str) -> bool:
     if "а" <= word[0] <= "я" or word[0] == "ё":
         return not known(word)
     if word.isascii():
-        return bool(_UNSPEAKABLE.search(word)) or len(word) > 2 and not _LATIN_VOWEL.search(word)
+        return bool(_UNSPEAKABLE.search(word)) or (len(word) > 2 and not _LATIN_VOWEL.search(word))
     return False

@@ -57,8 +57,12 @@ class Space:
     def of(cls, embeddings: Sequence[Floats]) -> Space:
         """Learn centre and scale from the training messages."""
         means = [vectors.mean(axis=0) for vectors in embeddings]
-        lengths = [((vectors - mean) ** 2).sum(axis=1).mean() ** 0.5 for vectors, mean in zip(embeddings, means)]
-        scales = [np.full(len(mean), length * len(means) ** 0.5 or 1.0) for mean, length in zip(means, lengths)]
+        lengths = [
+            ((vectors - mean) ** 2).sum(axis=1).mean() ** 0.5 for vectors, mean in zip(embeddings, means, strict=True)
+        ]
+        scales = [
+            np.full(len(mean), length * len(means) ** 0.5 or 1.0) for mean, length in zip(means, lengths, strict=True)
+        ]
         mean, scale = np.concatenate(means), np.concatenate(scales).astype(np.float32)
         return cls(mean, scale, ((np.concatenate(embeddings, axis=1) - mean) / scale).astype(np.float32))
 

@@ -40,7 +40,7 @@ def _shape(word: str) -> str:
 def lemma_terms(message: Words) -> Iterator[str]:
     """Give the lemmas in ones and twos."""
     yield from message.lemmas
-    yield from map(" ".join, zip(message.lemmas, message.lemmas[1:]))
+    yield from map(" ".join, zip(message.lemmas, message.lemmas[1:], strict=False))
 
 
 def piece_terms(message: Words) -> Iterator[str]:
@@ -78,9 +78,7 @@ class Terms:
         indices: list[NDArray[np.int32]] = []
         ends = [0]
         for message in messages:
-            counts = Counter(
-                column for term in self.terms(message) if (column := self.columns.get(term)) is not None
-            )
+            counts = Counter(column for term in self.terms(message) if (column := self.columns.get(term)) is not None)
             at = np.fromiter(counts.keys(), dtype=np.int32, count=len(counts))
             row = (1 + np.log(np.fromiter(counts.values(), dtype=np.float32, count=len(counts)))) * self.weights[at]
             data.append(row / (np.sqrt(row @ row) or 1))

@@ -53,6 +53,7 @@ async def heard(world: World) -> list[str]:
 
 class TestTake:
     @pytest.mark.rule("CX-04")
+    @pytest.mark.rule("CX-08")
     async def test_customer_hears_who_has_joined_and_agent_sees_all(self, world: World) -> None:
         await world.agent("anna")
         await world.say("c1", "абракадабра")

@@ -104,5 +104,5 @@ def _pick(given: Features, encoders: Sequence[str]) -> list[Floats]:
 def _predictions(examples: Sequence[Example], intents: Sequence[str], probabilities: Floats) -> list[Prediction]:
     return [
         Prediction(example.intent, [(intents[at], float(row[at])) for at in np.argsort(-row)[:10]])
-        for example, row in zip(examples, probabilities)
+        for example, row in zip(examples, probabilities, strict=True)
     ]
