@@ -31,6 +31,8 @@ from flows.pack import Fact, Mention, Pack, Source, When, Words
 from flows.russian import as_date, how_named, plain, same_name, same_place
 
 MAX_READINGS = 3
+LIKELY = 0.08
+"""Confidence from which a reading is worth a button; what is below would be a guess beside the point."""
 
 
 class Needed(Exception):
@@ -176,6 +178,8 @@ class View:
         best = sorted(self.turn.parse.ranking if self.turn.parse else (), key=lambda reading: -reading.confidence)
         found = []
         for reading in best:
+            if reading.confidence < LIKELY:
+                break
             flow, intent = self.pack.flow_for(reading.name), self.pack.intents.get(reading.name)
             if flow and intent and intent.title and not self.pack.flows[flow].dialogue:
                 found.append({"name": reading.name, "title": intent.title, "value": f"intent:{reading.name}"})

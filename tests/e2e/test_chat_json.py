@@ -216,3 +216,14 @@ def test_nlu_parse_reads_line_by_line(environment: dict[str, str]) -> None:
     assert (entity["entity"], entity["value"], entity["of"]) == ("order_number", "48213", 0)
     assert first["text"][entity["start"] : entity["end"]] == entity["text"]
     assert second["intents"][0]["name"] == "bot_challenge"
+
+
+@pytest.mark.skipif("FIRSTLINE_NLU_URL" in os.environ, reason="the NLU service of this run is somebody else's")
+def test_with_nothing_configured_everything_is_found_or_started(nlu: object) -> None:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("FIRSTLINE_")}
+    if "FIRSTLINE_HOME" in os.environ:
+        bare["FIRSTLINE_HOME"] = os.environ["FIRSTLINE_HOME"]
+    run = Chat(bare)({"chat": "c1", "text": "где мой заказ 48213"})
+    assert run.status == 0
+    assert run.of("understood")[0]["intents"][0]["name"] == "order_status"
+    assert bot_texts(run.events)

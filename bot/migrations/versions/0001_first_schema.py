@@ -203,4 +203,6 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_request_events'))
     )
     op.create_index(op.f('ix_request_events_request_id'), 'request_events', ['request_id'], unique=False)
-    op.get_bind().connection.driver_connection.execute(SchemaManager.get_schema())
+    connection = op.get_bind().connection.driver_connection
+    assert connection is not None
+    connection.execute(SchemaManager.get_schema())
