@@ -57,7 +57,8 @@ class TerminalChannel:
         self._last = 0
         # number of the last message typed, which /edit changes
         self._buttons: list[tuple[str, str]] = []
-        # title and payload of what can be pressed now
+        # title and payload of what can be pressed now: the buttons of all replies since the last line typed
+        self._typed_since = False
 
     # ---------------------------------------------------------------------------------------------- typing
     async def run(self, receive: Receive) -> None:
@@ -71,13 +72,13 @@ class TerminalChannel:
             except ValueError as error:
                 self._console.print(Text(str(error), style="yellow"))
                 continue
+            self._typed_since = True
             await receive(update)
 
     def _read(self, text: str) -> Incoming:
         """Turn a line into an update. ValueError says what is wrong with it."""
-        if text.isdecimal() and 1 <= int(text) <= len(self._buttons):
+        if not self._typed_since and text.isdecimal() and 1 <= int(text) <= len(self._buttons):
             title, press = self._buttons[int(text) - 1]
-            self._buttons = []
             return self._update(Kind.PRESS, text=title, press=press)
         command, _, rest = text.removeprefix("/").partition(" ")
         if text.startswith("/"):
@@ -124,8 +125,11 @@ class TerminalChannel:
         if self._assistant:
             self._console.print(Text(self._assistant, style="bold cyan"))
         self._console.print(Padding(Text(message.text), (0, 0, 0, 2)))
-        self._buttons = [(button.title, payload(message.id, at)) for at, button in enumerate(message.buttons)]
-        for number, (title, _) in enumerate(self._buttons, start=1):
+        if self._typed_since:
+            self._buttons, self._typed_since = [], False
+        begin = len(self._buttons)
+        self._buttons += [(button.title, payload(message.id, at)) for at, button in enumerate(message.buttons)]
+        for number, (title, _) in enumerate(self._buttons[begin:], start=begin + 1):
             self._console.print(Text.assemble("  ", (f"[{number}]", "bold green"), " ", title))
         if message.ask_contact:
             self._console.print(Text("  /contact +7…", style="green"))

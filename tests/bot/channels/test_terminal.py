@@ -63,6 +63,16 @@ async def test_buttons_are_printed_with_numbers_and_pressed_by_them() -> None:
     assert "  [2] [Нет]" in screen
 
 
+async def test_numbers_go_on_over_the_replies_of_one_turn() -> None:
+    terminal = Terminal("2")
+    await terminal.channel.send(Outgoing(id=12, chat="terminal", text="Это вы?", buttons=BUTTONS))
+    more = (flows.Button("Отменить обращение", "flow:cancel_request"),)
+    await terminal.channel.send(Outgoing(id=13, chat="terminal", text="Вы в очереди", buttons=more))
+    [press] = await terminal.run()
+    assert press.press == "12.1"
+    assert f"  [{len(BUTTONS) + 1}] Отменить обращение" in terminal.screen.getvalue()
+
+
 async def test_controls_of_a_messenger() -> None:
     sent = await Terminal(
         "где заказ 1", "/edit где заказ 2", "/contact 8 999 000-00-01", "/photo вот", "/sticker", "/operator"
