@@ -75,6 +75,11 @@ class SwitchableCrm(Crm, Protocol):
         ...
 
 
+def _reopen_hours(settings: Settings, pack: flows.Pack) -> float:
+    hours = settings.reopen_hours or pack.manifest.settings.get("reopen_hours", 24)
+    return float(hours)
+
+
 class Assistant:
     """One worker of one database. Use as an asynchronous context manager; then `run`, or `settle` by hand."""
 
@@ -105,7 +110,7 @@ class Assistant:
         zone = str(content.pack.manifest.settings["timezone"])
         self.crm: SwitchableCrm = crm or DemoCrm(content.shop, now=self.clock.now, timezone=zone)
         self.desk = requests.Desk(
-            pack=content.pack, jobs=self.jobs, reopen=timedelta(hours=settings.reopen_hours),
+            pack=content.pack, jobs=self.jobs, reopen=timedelta(hours=_reopen_hours(settings, content.pack)),
             claim=timedelta(seconds=settings.claim_seconds),
         )  # fmt: skip
         self.tools = turns.Tools(
@@ -250,4 +255,4 @@ class Store:
 
     def throwaway(self) -> contextlib.AbstractAsyncContextManager[str]:
         """An empty database for the time of a block."""
-        return database.throwaway(self.server)
+        return database.throwaway(self.server, copy=self._embedded is not None)

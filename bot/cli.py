@@ -1,6 +1,7 @@
 """The command `firstline`: reads the command line, starts what it asks for, puts errors into one sentence.
 
-Exit status: 0 done, 1 an error, 2 wrong usage (or malformed lines in `chat --json`), 130 stopped by Ctrl-C.
+Exit status: 0 done, 1 an error, 2 wrong usage (options, settings, a pack or shop file with mistakes, malformed lines in
+`chat --json`), 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from bot.cli_support import console, fail, go, settings_of
 from bot.clients import shop_file
 from bot.errors import SettingsInvalid
 from bot.progress import on_console
+from bot.scripted import moment
 from flows.check import check as check_pack
 
 app = typer.Typer(
@@ -136,12 +138,9 @@ def _moment(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        fail(f"--now: {text!r} is no time in ISO 8601, like 2026-11-20T12:00:00+03:00")
-    if moment.tzinfo is None:
-        fail("--now: the time needs its offset, as in 2026-11-20T12:00:00+03:00")
-    return moment
+        return moment(text)
+    except ValueError as error:
+        fail(f"--now: {error}")
 
 
 def _version(wanted: bool) -> None:

@@ -131,7 +131,7 @@ def reading(parse: flows.Parse) -> dict[str, Any]:
                 "text": one.text,
                 "start": one.start,
                 "end": one.end,
-                "of": one.of or 0,
+                "of": (one.of or 0) if parse.intents else None,
             }
             for one in parse.entities
         ],

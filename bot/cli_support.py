@@ -15,22 +15,24 @@ from rich.text import Text
 import flows
 from bot import home
 from bot import settings as all_settings
-from bot.errors import FirstlineError
+from bot.clients.shop_file import ShopInvalid
+from bot.errors import FirstlineError, SettingsInvalid
 from bot.settings import Settings
 
 console = Console(stderr=True)
+WRONG_USAGE = (str, SettingsInvalid, ShopInvalid, flows.PackInvalid)
 warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
 # said by platformdirs for each process of root; nothing of ours lies there
 
 
 def fail(error: Exception | str) -> NoReturn:
-    """Print an error as a sentence and end with status 1."""
+    """Print an error as a sentence and end with status 1; 2 when what was given to the command is wrong."""
     text = " ".join(str(error).split()) if isinstance(error, FirstlineError) else str(error)
     problems = getattr(error, "problems", None)
     if problems:
         text = "\n".join(str(problem) for problem in problems)
     console.print(Text(f"firstline: {text}"), soft_wrap=True)
-    raise typer.Exit(1)
+    raise typer.Exit(2 if isinstance(error, WRONG_USAGE) else 1)
 
 
 def settings_of(name: str, *, to_stderr: bool = False, **changes: Any) -> Settings:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import flows
 from bot import agents, conversations, labels, queues
 from bot.errors import (
+    AlreadyYours,
     CommentMissing,
     ConversationUnknown,
     NothingToTake,
@@ -27,6 +28,7 @@ from bot.errors import (
     RequestTaken,
     ResolutionUnknown,
     TargetOffShift,
+    TimeOver,
 )
 from bot.models import Agent, Conversation, Message, Request, Sender, State
 from bot.requests import IN_HAND, settle_owner, to_queue
@@ -184,6 +186,8 @@ async def transfer(
     if not comment.strip():
         raise CommentMissing
     target = await agents.get(session, to) if to is not None else None
+    if target is not None and target.id == agent.id:
+        raise AlreadyYours
     if target is not None and not target.on_shift:
         raise TargetOffShift
     if target is None and queue not in desk.pack.queues:
@@ -217,12 +221,20 @@ async def wait(
     now: datetime,
     until: datetime | None = None,
 ) -> Request:
-    """Wait for the customer, at most until a moment (default: as long as a solved request can be reopened)."""
+    """Wait for the customer, at most until a moment (default: as long as a solved request can be reopened).
+
+    A request that waits already gets another moment; the customer is not told the same again (CX-06).
+    """
     agent, conversation, request = await _in_hand(session, agent_name, conversation_id)
+    if until is not None and until <= now:
+        raise TimeOver
+    told = request.state == State.WAITING_CUSTOMER
     request.state, request.wait_until = State.WAITING_CUSTOMER, until or now + desk.reopen
     await log_event(
         session, request, "waiting_customer", now, agent=agent.name, data={"until": request.wait_until.isoformat()}
     )
+    if told:
+        return request
     tell_of(session, conversation, "state", request=request.number, state=State.WAITING_CUSTOMER)
     await notify(session, desk, conversation, desk.pack.manifest.notices.waiting_customer, request, now=now)
     return request

@@ -118,6 +118,14 @@ class NotYourRequest(Refused):
     """The agent has no request with this customer in hand."""
 
 
+class AlreadyYours(Refused):
+    """The agent to whom the request would be passed has it already."""
+
+
+class TimeOver(Refused):
+    """The moment to wait until is over."""
+
+
 class RequestGone(Refused):
     """The request was taken back or is closed."""
 

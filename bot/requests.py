@@ -7,7 +7,7 @@ transaction. Whoever changes a request holds the lock of its conversation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import flows
 from bot import conversations, queues
 from bot.errors import AlreadyJoined, RequestGone
+from bot.masking import mask, masked
 from bot.models import REQUEST_NUMBERS, Agent, Conversation, Message, Owner, Request, State
 from bot.timeline import Desk as Desk
 from bot.timeline import log_event, notify, show, tell_of
@@ -35,24 +36,25 @@ async def open_request(
     *,
     now: datetime,
     task: bool = False,
-    manager: str | None = None,
+    card: Mapping[str, Any] | None = None,
 ) -> Request:
     """Store a handoff (or a task beside the talk) in its queue. Says nothing to the customer: see `announce`.
 
-    `manager`: the name of the customer's personal manager, for the first claim of VIPs.
+    `card`: the customer's card as far as it is known, identified or not: VIPs go ahead, their manager first (VIP-01).
     """
     number = f"T-{await session.scalar(REQUEST_NUMBERS)}"
     customer = handoff.summary.get("customer") or {}
-    vip = desk.pack.manifest.settings.get("vip_flag", "vip") in (customer.get("flags") or ())
+    flags = {*(customer.get("flags") or ()), *((card or {}).get("flags") or ())}
+    vip, manager = desk.pack.manifest.settings.get("vip_flag", "vip") in flags, (card or {}).get("manager")
     request = Request(
         number=number, conversation_id=conversation.id, task=task, category=handoff.category,
         due=handoff.due if handoff.category else None, queue=handoff.queue, priority=handoff.priority,
         state=State.QUEUED, topic=handoff.topic, customer_id=customer.get("id"), orders=list(handoff.orders),
-        marks=list(handoff.marks), rules=list(handoff.rules), comment=handoff.comment,
-        summary={**handoff.summary, "request": number}, vip=vip, opened_at=now, queued_place=0,
+        marks=list(handoff.marks), rules=list(handoff.rules), comment=mask(handoff.comment),
+        summary={**masked(handoff.summary), "request": number}, vip=vip, opened_at=now, queued_place=0,
     )  # fmt: skip
-    if vip and manager and not task and await _on_shift(session, manager):
-        request.manager, request.claim_until = manager, now + desk.claim
+    if vip and manager and not task and await _on_shift(session, str(manager)):
+        request.manager, request.claim_until = str(manager), now + desk.claim
     session.add(request)
     await session.flush()
     request.queued_place = await queues.place(session, request)
@@ -169,14 +171,14 @@ async def append(
     answered: Iterable[dict[str, Any]] = (),
 ) -> None:
     """Add what the customer wrote while the request waits, and what the bot answered to it (ruling 16)."""
-    words = [line.text for line in lines if line.text and line.press is None]
+    words = [mask(line.text) for line in lines if line.text and line.press is None]
     for line in lines:
         line.request_id = request.id
     summary = dict(request.summary)
     if words:
         wants = " / ".join(filter(None, [summary.get("wants"), *words]))
         summary["wants"] = wants[:WANTS_LENGTH]
-    summary["answered"] = [*(summary.get("answered") or ()), *answered]
+    summary["answered"] = [*(summary.get("answered") or ()), *masked(list(answered))]
     summary["attachments"] = [*(summary.get("attachments") or ()), *(one for line in lines for one in line.attachments)]
     if why:
         summary["reason"] = "; ".join(dict.fromkeys(filter(None, [summary.get("reason"), why])))

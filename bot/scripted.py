@@ -11,7 +11,18 @@ from collections.abc import Callable
 from datetime import datetime, tzinfo
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StrictBool,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+)
 from pydantic import model_validator as check
 
 from bot.channels import clean
@@ -23,13 +34,26 @@ class LineInvalid(FirstlineError):
     """This input line is not one of the contract's."""
 
 
-def _aware(moment: datetime) -> datetime:
-    if moment.tzinfo is None:
+YEARS = range(1971, 9000)
+"""Years that a clock may show; beyond them there is no room for terms before and after."""
+
+
+def moment(text: object) -> datetime:
+    """Read a time of the contract: ISO 8601 with its offset. ValueError with a sentence for anything else."""
+    try:
+        if not isinstance(text, str):
+            raise TypeError
+        made = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise ValueError(f"{text!r} is no time in ISO 8601, like 2026-11-20T12:00:00+03:00") from None
+    if made.tzinfo is None:
         raise ValueError("a time needs its offset, as in 2026-11-20T12:00:00+03:00")
-    return moment
+    if made.year not in YEARS:
+        raise ValueError(f"the year must be one of {YEARS.start} to {YEARS.stop - 1}")
+    return made
 
 
-Moment = Annotated[datetime, AfterValidator(_aware)]
+Moment = Annotated[datetime, BeforeValidator(moment)]
 Text = Annotated[str, AfterValidator(clean)]
 Name = Annotated[Text, Field(min_length=1, max_length=200)]
 ChannelName = Literal["telegram", "vk"]
@@ -54,7 +78,7 @@ class CustomerLine(_Line):
     channel: ChannelName | None = None
     name: Text | None = None
     text: Text | None = None
-    more: bool = False
+    more: StrictBool = False
     edit: Text | None = None
     press: Text | None = None
     contact: Annotated[str, Field(pattern=r"^\+\d{7,15}$")] | None = None
@@ -133,7 +157,7 @@ _INPUT: TypeAdapter[InputLine] = TypeAdapter(
 def read(raw: bytes) -> InputLine:
     """Read one line of input. Raises LineInvalid with a sentence."""
     try:
-        data = json.loads(raw.decode("utf-8"))
+        data = json.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise LineInvalid("The line is not UTF-8.") from error
     except (ValueError, RecursionError) as error:
@@ -167,6 +191,12 @@ SUMMARY = (
     "answered", "attachments", "contacts_before", "mood", "next_step", "promised",
 )  # fmt: skip
 """The summary's keys, all of them always there; the store does not keep their order."""
+_CUSTOMER = ("id", "name", "phone_masked", "identified_by", "flags")
+_INSIDE = {
+    "orders": ("number", "status", "delivery", "stage", "tracking", "note"), "answered": ("rule", "gist"),
+    "attachments": ("kind", "name"), "promised": ("what", "due"),
+    "contacts_before": ("number", "topic", "order", "queue", "state", "solution", "at", "due", "agent"),
+}  # fmt: skip
 _OPTIONAL = {"new_order", "attachment", "summary", "comment", "transcript"}
 """Keys that are left out where they say nothing."""
 
@@ -180,9 +210,22 @@ def line(told: Event, *, zone: tzinfo) -> dict[str, Any] | None:
     if told["event"] in ("inbox", "crm"):
         made = {key: value for key, value in made.items() if value is not None or key not in _OPTIONAL}
     if isinstance(summary := made.get("summary"), dict):
-        made["summary"] = {**{key: summary.get(key) for key in SUMMARY}, **summary}
+        made["summary"] = _summary(summary)
     if made.get("due"):
         made["due"] = datetime.fromisoformat(str(made["due"])).astimezone(zone).isoformat()
+    return made
+
+
+def _summary(summary: dict[str, Any]) -> dict[str, Any]:
+    """A summary with exactly the contract's keys, in the contract's order on each level."""
+    made = {key: summary.get(key) for key in SUMMARY}
+    customer = made["customer"] or {}
+    made["customer"] = {**{key: customer.get(key) for key in _CUSTOMER}, "flags": customer.get("flags") or []}
+    for part, keys in _INSIDE.items():
+        made[part] = [
+            {**{key: one[key] for key in keys if key in one}, **one} if isinstance(one, dict) else one
+            for one in made[part] or ()
+        ]
     return made
 
 

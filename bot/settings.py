@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import SettingsInvalid
@@ -52,8 +52,8 @@ class Settings(BaseSettings):
 
     quiet_seconds: float = Field(default=2.0, ge=0)
     # a burst of messages is read as one turn when none comes for so long (CX-18)
-    reopen_hours: float = Field(default=24.0, gt=0)
-    # a reply within this time reopens a solved request (CX-07)
+    reopen_hours: float | None = Field(default=None, gt=0)
+    # a reply within this time reopens a solved request (CX-07); none: the pack's setting of this name, or 24
     claim_seconds: float = Field(default=60.0, ge=0)
     # first claim of a VIP's personal manager (ruling 28)
     workers: int = Field(default=8, ge=1)
@@ -67,11 +67,21 @@ class Settings(BaseSettings):
         """The database's address, or None for the embedded one."""
         return self.database_url.get_secret_value() if self.database_url else None
 
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must be the address of a PostgreSQL, like postgresql://user@host/database")
+        return url
+
 
 def load() -> Settings:
     """Read the settings; SettingsInvalid names each one that is wrong, never its value."""
     try:
         return Settings()
     except ValidationError as error:
-        wrong = [f"FIRSTLINE_{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors()]
+        wrong = [
+            f"FIRSTLINE_{'.'.join(map(str, one['loc'])).upper()}: {one['msg'].removeprefix('Value error, ')}"
+            for one in error.errors()
+        ]
         raise SettingsInvalid("; ".join(wrong)) from None

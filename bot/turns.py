@@ -301,9 +301,8 @@ async def _store_requests(
                 old = await requests.current(session, conversation.id)
                 if old is not None and old.state == State.SOLVED:
                     await requests.close(session, desk, conversation, old, now=turn.now, silent=True)
-                manager = _manager(turn.facts, decision.handoff)
                 opened = await requests.open_request(
-                    session, desk, conversation, decision.handoff, now=turn.now, manager=manager
+                    session, desk, conversation, decision.handoff, now=turn.now, card=_card(turn, decision.handoff)
                 )
             for case in decision.cases:
                 await requests.open_request(session, desk, conversation, case, now=turn.now, task=True)
@@ -325,14 +324,19 @@ def _as_if_not_handed_over(turn: flows.Turn, state: flows.ConversationState) -> 
     )  # fmt: skip
 
 
-def _manager(facts: Mapping[flows.Lookup | str, Any], handoff: flows.Handoff) -> str | None:
-    """The personal manager on the customer's card, if the turn has looked it up."""
-    customer = (handoff.summary.get("customer") or {}).get("id")
-    for key, answer in facts.items():
-        card = isinstance(key, flows.Lookup) and key.source == "customer" and isinstance(answer, Mapping)
-        if card and customer is not None and answer.get("id") == customer:
-            manager = answer.get("manager")
-            return str(manager) if manager else None
+def _card(turn: flows.Turn, handoff: flows.Handoff) -> Mapping[str, Any] | None:
+    """The customer's card, if the turn has looked it up: of who is identified, else of who the account is linked to.
+
+    Whose account it is decides about the place in the queue (VIP-01) before anybody is identified; it shows nothing.
+    """
+    identified = (handoff.summary.get("customer") or {}).get("id")
+    linked = ("account", f"{turn.channel}:{turn.chat}")
+    for key, answer in turn.facts.items():
+        if isinstance(key, flows.Lookup) and key.source == "customer" and isinstance(answer, Mapping):
+            if identified is not None and answer.get("id") == identified:
+                return answer
+            if identified is None and linked in tuple(key.args):
+                return answer
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from flows.decision import Entity, Turn
 from flows.facts import occurs, read_words
@@ -13,6 +13,8 @@ from flows.russian import plain
 
 AFFIRM, DENY = "affirm", "deny"
 """Names of the inventory's two plain answers."""
+PLACES: tuple[Literal["first", "second", "third", "fourth"], ...] = ("first", "second", "third", "fourth")
+MOST_WORDS_OF_A_PLACE = 4
 
 
 def answer(pack: Pack, turn: Turn, name: str) -> Any:
@@ -42,6 +44,8 @@ def yes_or_no(pack: Pack, turn: Turn) -> bool | None:
     """Read a plain yes or no; None when it is neither."""
     if turn.press in ("yes", "no"):
         return turn.press == "yes"
+    if bare(turn):
+        return None
     text = _text(turn)
     if occurs(pack.answers["unsure"], text):
         return None
@@ -51,6 +55,24 @@ def yes_or_no(pack: Pack, turn: Turn) -> bool | None:
     if occurs(pack.answers["no"], text):
         return False
     return True if occurs(pack.answers["yes"], text) else None
+
+
+def bare(turn: Turn) -> bool:
+    """Tell whether a message is nothing but data: an order number, a phone. Then its reading as a yes means nothing."""
+    text = turn.text
+    for entity in turn.parse.entities if turn.parse else ():
+        text = text.replace(entity.text, " ")
+    number = re.fullmatch(r"[\W\d]*\d[\W\d]*", turn.text) is not None
+    return number or (text != turn.text and re.search(r"\w", text) is None)
+
+
+def place_said(pack: Pack, turn: Turn) -> int | None:
+    """The place in a list that a short message names («второй», «2»), from 0; None when it names none or several."""
+    text = _text(turn)
+    if len(text.split()) > MOST_WORDS_OF_A_PLACE or "?" in text:
+        return None
+    named = [place for place, name in enumerate(PLACES) if occurs(pack.answers.get(name, ()), text)]
+    return named[0] if len(named) == 1 else None
 
 
 def told(pack: Pack, turn: Turn, request: int | None = None, *, along: Sequence[str] = ()) -> dict[str, Any]:

@@ -11,8 +11,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from flows.answers import answer, by_its_words_only, only_an_answer, pressed_value, told, told_each, yes_or_no
+from flows.answers import (
+    AFFIRM,
+    DENY,
+    answer,
+    bare,
+    by_its_words_only,
+    only_an_answer,
+    place_said,
+    pressed_value,
+    told,
+    told_each,
+    yes_or_no,
+)
 from flows.decision import (
     Asking,
     Button,
@@ -26,13 +39,18 @@ from flows.decision import (
 from flows.errors import ContentError
 from flows.facts import Needed, SystemDown, View, occurs
 from flows.pack import Kind, Pack, Scope, Special
-from flows.phrases import phrase, render
+from flows.phrases import fill, phrase, render
 from flows.steps import ActNeeded, Part, Run, Signal, Wanted
 from flows.summary import hand_over
 
 KEPT_TOPICS = 6
 SURE_OTHER = 0.6
+SURE_SHORT = 0.9
 SHORT = 4
+A_WORD = 2
+SHORT_ANSWER = 3
+AGAIN = timedelta(hours=1)
+TOLD_ENOUGH = 2
 KEPT_WORDS = 30
 
 
@@ -174,6 +192,10 @@ class _Decider:
         asking = self.state.asking
         if asking is not None:
             value = answer(self.pack, turn, asking.slot)
+            if value is None or by_its_words_only(self.pack, turn, asking.slot, value):
+                value = self.by_place(asking) or value
+            if self.names_another(asking, value):
+                value = None
             if self.does_not_know() and by_its_words_only(self.pack, turn, asking.slot, value):
                 value = None
             if value is not None and not self.interrupts(value):
@@ -194,6 +216,23 @@ class _Decider:
             return _Heard([], [repair.nlu_down], digression=True)
         return self.read()
 
+    def by_place(self, asking: Asking) -> object:
+        """The member of the list offered with the question that the customer names by its place («второй», «2»)."""
+        spoken, place = phrase(self.pack, asking.phrase), place_said(self.pack, self.turn)
+        if place is None or spoken.each is None or spoken.each_value is None:
+            return None
+        view = View(self.pack, self.turn, self.state)
+        members = view.quiet(spoken.each) or ()
+        value = fill(spoken.each_value, view, members[place]) if place < len(members) else None
+        kind, _, press = (value or "").partition(":")
+        return press.partition("=")[2] if kind == "slot" and press.startswith(f"{asking.slot}=") else None
+
+    def names_another(self, asking: Asking, value: object) -> bool:
+        """Tell whether a message is but the number of what a request is about («48213»): no answer to a free question."""
+        if not bare(self.turn) or not by_its_words_only(self.pack, self.turn, asking.slot, value):
+            return False
+        return any(self.pack.slots[name].each for name in told(self.pack, self.turn))
+
     def does_not_know(self) -> bool:
         """Tell whether the message is a plain «не помню»: no answer, but no new request either, whatever the NLU reads."""
         text = self.turn.text
@@ -211,7 +250,18 @@ class _Decider:
                 return self.pressed(offered)
         if self.state.choosing and yes_or_no(self.pack, turn) is False and self.only_plain_answer():
             return _Heard([], [repair.not_understood], missed=True)
-        if turn.parse.verdict is Verdict.SURE and turn.parse.intents:
+        if bare(turn) and (again := self.corrected(slots)):
+            return _Heard(again, [], digression=True)
+        if bare(turn) and slots and self.only_plain_answer():
+            self.keep(slots)
+            return _Heard([], [repair.ambiguous], digression=True)
+        if self.state.asking is None and self.does_not_know():
+            return _Heard([], [repair.not_understood], missed=True)
+        plain = yes_or_no(self.pack, turn) is not None and self.only_plain_answer()
+        if plain and self.state.asking is not None and not self.takes_any_back():  # no answer to what was asked
+            self.note(self.state.asking, {}, telling=True)
+            return _Heard([], [])
+        if turn.parse.verdict is Verdict.SURE and turn.parse.intents and not self.misread_answer():
             requests, talk = self.requests(), self.talk()
             if requests or talk:
                 asked = self.state.asking is not None and not requests and not talk
@@ -233,6 +283,17 @@ class _Decider:
                 return _Heard([], [repair.not_understood], missed=True)
             return _Heard([], [repair.ambiguous], digression=True)
         return _Heard([], [repair.not_understood], missed=True)
+
+    def takes_any_back(self) -> bool:
+        parse = self.turn.parse
+        return parse is not None and any(self.takes_back(reading.name) for reading in parse.intents)
+
+    def misread_answer(self) -> bool:
+        """Tell whether a yes or no was read that the words hardly bear: data alone, or a faint reading («а третий»)."""
+        parse = self.turn.parse
+        if parse is None or len(parse.intents) != 1 or parse.intents[0].name not in (AFFIRM, DENY):
+            return False
+        return bare(self.turn) or parse.intents[0].confidence < SURE_OTHER
 
     def requests(self) -> list[Topic]:
         """The turn's requests as topics (CX-05), each with its own words and the slots its entities fill."""
@@ -300,16 +361,22 @@ class _Decider:
     def corrected(self, slots: dict[str, object]) -> list[Topic]:
         """The last request once more with a value put right ("нет, 48214", "а по второму 39112?")."""
         last = next((topic for topic in reversed([*self.state.done, *self.state.open]) if topic.intent), None)
+        slots = {name: value for name, value in slots.items() if not self.pack.slots[name].aside}
         if not slots or last is None:
             return []
         flow = self.pack.flow_for(last.intent)
         if flow is None or self.pack.flows[flow].dialogue:
             return []
+        before = {**self.state.slots, **last.slots}
         self.keep(slots)
         self.state = replace(self.state, open=tuple(topic for topic in self.state.open if topic is not last))
         if self.state.asking is not None and len(self.state.open) <= self.state.asking.topic:
             self.state = replace(self.state, asking=None)
-        return [Topic(intent=last.intent, words=f"{last.words}\n{self.turn.text}", slots={**last.slots, **slots})]
+        another = any(self.pack.slots[name].each and value != before.get(name) for name, value in slots.items())
+        kept = (
+            {} if another and last in self.state.done else last.slots
+        )  # answers about one order are none about another
+        return [Topic(intent=last.intent, words=f"{last.words}\n{self.turn.text}", slots={**kept, **slots})]
 
     def fill(self, asking: Asking, value: object) -> None:
         """Put the answer into its slot: the conversation's, or the request's that asked."""
@@ -328,7 +395,8 @@ class _Decider:
         along = self.pack.slots[asking.slot].along
         found = {name: value for name, value in told(self.pack, self.turn, along=along).items() if name in along}
         self.keep(found)
-        self.note(asking, {name: value for name, value in found.items() if self.pack.slots[name].scope is Scope.TOPIC})
+        named = {name: value for name, value in found.items() if self.pack.slots[name].scope is Scope.TOPIC}
+        self.note(asking, named, telling=any(not self.pack.slots[name].private for name in found))
         return bool(found)
 
     def note(self, asking: Asking, slots: Mapping[str, object], *, telling: bool = False) -> None:
@@ -356,13 +424,17 @@ class _Decider:
             return False
         asked = self.state.open[asking.topic].intent if asking.topic < len(self.state.open) else ""
         others = [one for one in parse.intents if self.is_other(one.name, asked) and one.confidence >= SURE_OTHER]
+        if len(self.turn.text.split()) <= A_WORD and "?" not in self.turn.text:  # «красный» hardly asks for anything
+            others = [one for one in others if one.confidence >= SURE_SHORT or self.is_urgent(one.name)]
+        if self.is_urgent(asked):  # an urgent request is being taken down: it ends with a person whatever is answered
+            others = []
         if self.pack.slots[asking.slot].story and "?" not in self.turn.text:
             others = [one for one in others if self.is_urgent(one.name)]
         return bool(others)
 
     def is_urgent(self, intent: str) -> bool:
         """Tell whether an intent is heard even in the middle of an answer."""
-        flow = self.pack.flow_for(intent)
+        flow = self.pack.flow_for(intent) if intent else None
         return bool(flow and self.pack.flows[flow].urgent)
 
     def takes_back(self, intent: str) -> bool:
@@ -453,16 +525,23 @@ class _Decider:
             handoff = hand_over(self.pack, turn, state, self.chosen(run.handoffs), run.handoffs, topics)
         cases = tuple(hand_over(self.pack, turn, state, wanted, [wanted], topics) for wanted in run.cases)
         messages = _messages(parts)
-        if messages and not handoff and (texts := tuple(message.text for message in messages)) == state.last_texts:
+        texts = tuple(message.text for message in messages)
+        told = _told(run, (*still_open, *done))
+        same = texts == state.last_texts or (not run.asking and not run.cases and self.told_lately(told))
+        if messages and not handoff and same:
             _, _, part = run.serve(self.pack.manifest.repair.same_again, Topic(intent="", words=turn.text))
             parts = [part, *(replace(one, paragraphs=[], apart=[]) for one in parts if one.question)]
             messages = _messages(parts)
             state = replace(state, used=run.state.used, counters=run.state.counters)
             if run.handoffs:
                 handoff = hand_over(self.pack, turn, state, self.chosen(run.handoffs), run.handoffs, topics)
-        else:
             texts = tuple(message.text for message in messages)
         state = replace(state, last_texts=texts or state.last_texts)
+        if told:
+            again = state.last_said_at if set(told) <= set(state.last_said) else ()
+            state = replace(
+                state, last_said=state.last_said if again else told, last_said_at=(*again, turn.now.isoformat())[-9:]
+            )
         if handoff is not None:
             state = replace(state, answered=(), promised=(), attachments=(), words=(), misses=0)
         rules = tuple(dict.fromkeys(rule for part in parts for rule in part.rules))
@@ -473,10 +552,26 @@ class _Decider:
             unsure=heard.missed or (turn.parse is not None and turn.parse.verdict is not Verdict.SURE),
         )  # fmt: skip
 
+    def told_lately(self, told: tuple[str, ...]) -> bool:
+        """Tell whether a short answer would say in other words what was told twice already (CX-06)."""
+        last, turn = self.turn.state, self.turn
+        if not told or len(told) > SHORT_ANSWER or turn.edited or not set(told) <= set(last.last_said):
+            return False
+        return sum(datetime.fromisoformat(at) > turn.now - AGAIN for at in last.last_said_at) >= TOLD_ENOUGH
+
     def chosen(self, wanted: Sequence[Wanted]) -> Wanted:
         """Of several handoffs, the one to the queue that stands first in the pack's order; the others are noted in it."""
         order = {queue: place for place, queue in enumerate(self.pack.manifest.queue_priority)}
         return min(wanted, key=lambda one: order.get(one.queue, len(order)))
+
+
+def _told(run: Run, topics: Sequence[Topic]) -> tuple[str, ...]:
+    """What the answers of a turn tell, whatever their wording, with the values they rest on; () when there is none."""
+    if not run.told:
+        return ()
+    values = {**run.state.slots, **(topics[-1].slots if topics else {})}
+    known = sorted(f"{name}={value}" for name, value in values.items() if value is not None and value is not True)
+    return (*sorted(run.told), "|".join(known))
 
 
 def _joined(besides: Sequence[Part], parts: list[Part]) -> list[Part]:

@@ -170,6 +170,10 @@ class ConversationState:
     # counter -> times (ISO 8601) at which it was raised
     last_texts: tuple[str, ...] = ()
     # the texts of the bot's last turn (CX-06)
+    last_said: tuple[str, ...] = ()
+    # what it told, whatever the wording: phrase|gist
+    last_said_at: tuple[str, ...] = ()
+    # when, ISO 8601: each time it was told in a row
     used: Mapping[str, int] = field(default_factory=dict)
     # phrase -> the variant said last
     answered: tuple[Answered, ...] = ()

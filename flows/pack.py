@@ -73,6 +73,8 @@ class Slot(Part):
     # fills it unasked
     anywhere: bool = False
     # filled by its entity in any message, not only in an answer to the question for it
+    aside: bool = False
+    # of use only within the request that tells it: alone it puts no earlier request right
     each: bool = False
     # two values in one message make two requests (orders 1 and 2), where it is filled `anywhere`
     along: Names = ()
@@ -533,7 +535,7 @@ class Pack(Part):
     hours: dict[str, Hours]
     categories: dict[str, Category]
     buttons: dict[str, ButtonSpec]
-    answers: dict[Literal["yes", "no", "unsure", "question"], Names]
+    answers: dict[Literal["yes", "no", "unsure", "question", "first", "second", "third", "fourth"], Names]
     # patterns of a plain yes, no and "I do not know", and of a question
     flows: dict[str, Flow]
     tables: dict[str, Table]

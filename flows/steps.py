@@ -107,6 +107,8 @@ class Run:
     handoffs: list[Wanted] = field(default_factory=list)
     cases: list[Wanted] = field(default_factory=list)
     said: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
+    # what answers tell, whatever their wording: phrase|gist
     specials: set[str] = field(default_factory=set)
     offered: str | None = None
     steps: int = 0
@@ -250,6 +252,7 @@ class _Server:
         if not question and not self.dialogue:
             rule = (*self.rules, *spoken.rule, None)[0]
             gist = (fill(spoken.gist, self.view) if spoken.gist else None) or text.split("\n")[0]
+            self.run.told.add(f"{name}|{gist}")
             state = replace(state, answered=(*state.answered, Answered(rule=rule, gist=gist[:160]))[-20:])
         if spoken.promise:
             due = self.run.turn.now + timedelta(hours=spoken.promise_hours) if spoken.promise_hours else None

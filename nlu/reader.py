@@ -7,6 +7,7 @@ Only the nodes of the graph that are needed run: clauses need no entities, and n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -26,6 +27,11 @@ from nlu.thresholds import Verdict
 
 RANKING = 5
 MOST_CLAUSES = 40
+FOREIGN = "foreign_language"
+SIGNS = frozenset(("+", "++", "-"))
+"""Messages without a word that say something all the same: yes, no."""
+OTHER_LETTERS = re.compile(r"[^\W\d_a-zа-яё]")
+"""Letters of neither Russian nor English: words that have them are foreign, not nonsense."""
 CLAUSE_STAGE = 0
 """Which of the pipeline's classifiers reads clauses: the first, without the dear embedding."""
 Ranking = list[dict[str, Any]]
@@ -54,12 +60,12 @@ class Reader:
         [whole] = self._run([text], self._entities, now)
         ranking: Ranking = whole["intent_ranking"]
         entities = [_entity(found) for found in whole["entities"]]
-        verdict = self._verdict([token.get("norm") for token in whole["text_tokens"]], ranking)
-        understood = verdict is not Verdict.NOT_UNDERSTOOD
-        cut = parts.split(text, entities)[:MOST_CLAUSES] if clauses and understood else []
-        readings = self._join(ranking, cut) if understood else []
-        if len(readings) > 1:
-            verdict = Verdict.SURE
+        words = [token.get("norm") for token in whole["text_tokens"]]
+        cut = parts.split(text, entities)[:MOST_CLAUSES] if clauses and words else []
+        readings = self._join(ranking, cut)
+        verdict = self._verdict(text, words, ranking) if len(readings) == 1 else Verdict.SURE
+        if verdict is Verdict.NOT_UNDERSTOOD:
+            readings = []
         owners = parts.attach(entities, cut, readings) if len(readings) > 1 else [0] * len(entities)
         return {
             "text": text,
@@ -80,16 +86,16 @@ class Reader:
             "model": self.model,
         }
 
-    def _verdict(self, words: Sequence[str], ranking: Ranking) -> Verdict:
-        if not words:
+    def _verdict(self, text: str, words: Sequence[str], ranking: Ranking) -> Verdict:
+        if not any(char.isalpha() for word in words for char in word) and text.strip() not in SIGNS:
+            return Verdict.NOT_UNDERSTOOD  # a bare number answers a question, it asks none
+        strange = is_gibberish(words) and not OTHER_LETTERS.search(" ".join(words))
+        if strange and ranking[0]["name"] == FOREIGN:
             return Verdict.NOT_UNDERSTOOD
-        confidences = [reading["confidence"] for reading in ranking]
-        return self._thresholds.verdict(confidences, strange=is_gibberish(words))
+        return self._thresholds.verdict([reading["confidence"] for reading in ranking], strange=strange)
 
     def _join(self, ranking: Ranking, cut: Sequence[parts.Clause]) -> list[parts.Reading]:
         whole = _pairs(ranking)
-        if whole[0][1] >= self._thresholds.one_request:
-            return [parts.Reading(*whole[0], clauses=tuple(range(len(cut))))]
         if len(cut) > 1:
             messages = self._run([clause.text for clause in cut], self._clause_intents)
             rankings = [_pairs(message["intent_ranking"]) for message in messages]

@@ -28,10 +28,8 @@ class Thresholds:
     lead: float
     strange: float = 0.8
     """What a message without a single known word must reach to be understood: slang, a brand, a typo."""
-    one_request: float = 0.97
-    """A whole message as sure as this holds one request, whatever its parts say."""
     joining: Mapping[str, float] = field(default_factory=dict)
-    """The other thresholds of nlu.text.clauses.join."""
+    """The thresholds of nlu.text.clauses.join, by the names of its arguments."""
 
     def verdict(self, confidences: Sequence[float], *, strange: bool = False) -> Verdict:
         """Return the verdict on a ranking's confidences, best first; `strange`: no word of the message is known."""
@@ -46,7 +44,4 @@ def load(path: Path = FILE) -> Thresholds:
     """Read the thresholds; other keys of the file are the record of how they were chosen."""
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     joining = {name: float(value) for name, value in (content.get("joining") or {}).items()}
-    one_request = joining.pop("whole", 0.97)
-    return Thresholds(
-        float(content["understood"]), float(content["lead"]), float(content["strange"]), one_request, joining
-    )
+    return Thresholds(float(content["understood"]), float(content["lead"]), float(content["strange"]), joining)

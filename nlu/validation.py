@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from nlu.core.encoders import EmbeddingCache
+from nlu.core.focus import focus
 from nlu.core.model import Floats, IntentModel, Settings
 from nlu.core.sparse import Words
 from nlu.corpus import Example
@@ -45,12 +46,8 @@ class Variant:
 
 def mended(text: str) -> tuple[str, list[str], list[str]]:
     """Read a text as the tokenizer does."""
-    normalised = normalise(text)
-    return (
-        normalised.text,
-        [token.lemma for token in normalised.tokens],
-        [token.norm for token in normalised.tokens],
-    )
+    text, words = focus(normalise(text))
+    return text, [token.lemma for token in words], [token.norm for token in words]
 
 
 def as_sent(text: str) -> tuple[str, list[str], list[str]]:

@@ -41,7 +41,8 @@ class HttpNlu:
 
     async def parse(self, text: str, *, now: datetime) -> flows.Parse:
         """Read the words of one turn."""
-        answer = await self._call("POST", "/parse", {"text": text[:MAX_TEXT], "now": now.isoformat()})
+        sent = text[:MAX_TEXT].encode("utf-8", "replace").decode()  # halves of surrogate pairs are no text
+        answer = await self._call("POST", "/parse", {"text": sent, "now": now.isoformat()})
         try:
             return flows.parse_from_json({**answer, "text": text})
         except ValidationError as error:

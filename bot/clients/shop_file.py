@@ -257,7 +257,10 @@ def _accounts(data: Any) -> Iterator[Found]:
 
 def _known(loc: Loc, name: Any, among: Collection[Any], what: str) -> Iterator[Found]:
     if name is not None and _text(name) not in among:
-        yield loc, f"{name!r} is no {what}; there are {', '.join(sorted({str(one) for one in among})) or 'none'}"
+        yield (
+            loc,
+            f"{name!r} is no {what}; there are {', '.join(sorted({str(one) for one in among if one is not None})) or 'none'}",
+        )
 
 
 def _twice(part: str, key: str, names: list[Any]) -> Iterator[Found]:

@@ -9,11 +9,12 @@ from rasa.nlu.tokenizers.tokenizer import Token, Tokenizer
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from nlu.core.focus import focus
 from nlu.progress import report
 from nlu.text.normalise import normalise
 
 MENDED = "mended"
-"""Message attribute: the text with layout, transliteration and look-alike letters put right."""
+"""Message attribute: the text with layout, transliteration and look-alike letters put right, without a greeting."""
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.MESSAGE_TOKENIZER, is_trainable=False)
@@ -32,9 +33,8 @@ class RussianTokenizer(Tokenizer):
 
     def tokenize(self, message: Message, attribute: str) -> list[Token]:
         """Return the words of a message, each with its lemma and normalised form."""
-        normalised = normalise(message.get(attribute))
-        message.set(MENDED, normalised.text)
+        mended, words = focus(normalise(message.get(attribute)))
+        message.set(MENDED, mended)
         return [
-            Token(token.text, token.start, token.end, data={"norm": token.norm}, lemma=token.lemma)
-            for token in normalised.tokens
+            Token(token.text, token.start, token.end, data={"norm": token.norm}, lemma=token.lemma) for token in words
         ]

@@ -46,22 +46,24 @@ def marks(mended: str) -> tuple[str, ...]:
 
 
 _LATIN_VOWEL = re.compile("[aeiouyà-ÿ]")
+_STRANGE_SHARE = 0.6
 _UNSPEAKABLE = re.compile(r"(.)\1{2}|[bcdfghjklmnpqrstvwxz]{5}|asdf|qwer|zxcv|uiop")
 
 
 def is_gibberish(words: Sequence[str]) -> bool:
-    """Tell whether no word of a message looks like one: Russian ones by the dictionary, Latin ones by their letters.
+    """Tell whether most of a message's words look like none: Russian ones by the dictionary, Latin by their letters.
 
     >>> is_gibberish(["фывапролд"]), is_gibberish(["asdfghjkl", "qwe"]), is_gibberish(["hablas", "ruso"])
     (True, True, False)
     """
     lettered = [word.lower() for word in words if any(char.isalpha() for char in word)]
-    return bool(lettered) and all(_is_strange(word) for word in lettered)
+    strange = sum(len(word) for word in lettered if _is_strange(word))
+    return bool(lettered) and strange >= _STRANGE_SHARE * sum(map(len, lettered))
 
 
 def _is_strange(word: str) -> bool:
-    if "а" <= word[0] <= "я" or word[0] == "ё":
-        return not known(word)
+    if "а" <= word[0] <= "я":
+        return len(word) == 1 or not known(word)
     if word.isascii():
         return bool(_UNSPEAKABLE.search(word)) or (len(word) > 2 and not _LATIN_VOWEL.search(word))
     return False

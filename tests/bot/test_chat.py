@@ -13,7 +13,7 @@ import flows
 from bot.app import Assistant, Content
 from bot.chat import RunClock, Script, SwitchedNlu, Switches
 from bot.clients.shop import Agent, Shop
-from bot.scripted import dump, read
+from bot.scripted import SUMMARY, dump, read
 from bot.settings import Settings
 from tests.bot.world import MINI, START, ScriptedCrm, ScriptedNlu
 
@@ -253,3 +253,60 @@ class TestMalformed:
 def test_numbers_and_names_are_read_as_they_are_written() -> None:
     line = read('{"chat": "чат 1", "text": "привет", "name": "Ёжик"}'.encode())
     assert line.model_dump(exclude_none=True) == {"chat": "чат 1", "text": "привет", "name": "Ёжик", "more": False}
+
+
+class TestReview:
+    """Found by using the interface: shapes down to the last key, and lines that only look right."""
+
+    async def test_the_summary_keeps_its_order_through_the_store(self, play: Play) -> None:
+        handoff = next(one for one in await play.say("мастера") if one["event"] == "handoff")
+        await play({"agent": "anna", "do": "shift_on"})
+        taken = await play({"agent": "anna", "do": "take"})
+        inbox = next(one for one in taken if one["event"] == "inbox")
+        assert list(inbox["summary"]) == list(handoff["summary"]) == list(SUMMARY)
+        customer = ["id", "name", "phone_masked", "identified_by", "flags"]
+        assert list(inbox["summary"]["customer"]) == list(handoff["summary"]["customer"]) == customer
+
+    async def test_phones_are_masked_in_the_summary_and_whole_in_the_transcript(self, play: Play) -> None:
+        """Ruling 31."""
+        output = [*await play.say("мастера"), *await play.say("мой номер 8 916 123-45-67")]
+        await play({"agent": "anna", "do": "shift_on"})
+        inbox = next(one for one in await play({"agent": "anna", "do": "take"}) if one["event"] == "inbox")
+        assert "•••4567" in inbox["summary"]["wants"]
+        assert "123-45-67" not in dump(inbox["summary"]) + inbox["comment"]
+        assert any("8 916 123-45-67" in line["text"] for line in inbox["transcript"])
+        assert output
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            {"clock": 5},
+            {"clock": "9999-12-31T00:00:00+00:00"},
+            {"clock": "2026-11-23"},
+            {"chat": "c1", "text": "привет", "more": "yes"},
+        ],
+    )
+    async def test_what_only_looks_right_is_malformed(self, play: Play, line: dict[str, Any]) -> None:
+        assert kinds(await play(line)) == ["error", "turn_end"]
+
+    async def test_a_byte_order_mark_is_no_mistake(self, play: Play) -> None:
+        output = await play(b'\xef\xbb\xbf{"chat": "c1", "text": "\xd0\xbf\xd1\x80\xd0\xb8\xd0\xb2\xd0\xb5\xd1\x82"}\n')
+        assert kinds(output) == ["understood", "message", "turn_end"]
+
+    async def test_nobody_passes_a_request_to_themselves(self, play: Play) -> None:
+        await play.say("мастера")
+        await play({"agent": "anna", "do": "take"})
+        output = await play({"agent": "anna", "do": "transfer", "chat": "c1", "to": "anna", "text": "себе"})
+        assert kinds(output) == ["refused", "turn_end"]
+
+    async def test_a_wait_ends_later_and_is_told_once(self, play: Play) -> None:
+        await play.say("мастера")
+        await play({"agent": "anna", "do": "take"})
+        past = await play({"agent": "anna", "do": "wait", "chat": "c1", "until": "2026-11-18T08:59:00+00:00"})
+        assert kinds(past) == ["refused", "turn_end"]
+        first = await play({"agent": "anna", "do": "wait", "chat": "c1", "until": "2026-11-18T10:00:00+00:00"})
+        assert kinds(first) == ["state", "message", "turn_end"]
+        again = await play({"agent": "anna", "do": "wait", "chat": "c1", "until": "2026-11-18T11:00:00+00:00"})
+        assert kinds(again) == ["turn_end"]
+        assert kinds(await play({"clock": "2026-11-18T10:30:00+00:00"})) == ["turn_end"]
+        assert kinds(await play({"clock": "2026-11-18T11:00:00+00:00"})) == ["state", "turn_end"]

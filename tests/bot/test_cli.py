@@ -75,34 +75,34 @@ class TestCheck:
         assert_sentence(run("check", str(pack)), "demo/shop.yml:2", "full_name")
 
     def test_a_pack_that_does_not_exist_is_named_with_those_that_do(self) -> None:
-        assert_sentence(run("check", "nosuch"), "'nosuch'", "shop")
+        assert_sentence(run("check", "nosuch"), "'nosuch'", "shop", status=2)
 
 
 class TestErrors:
     def test_a_wrong_setting_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FIRSTLINE_WORKERS", "many")
-        assert_sentence(run("run"), "FIRSTLINE_WORKERS")
+        assert_sentence(run("run"), "FIRSTLINE_WORKERS", status=2)
 
     def test_a_home_that_cannot_be_made_says_so(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (tmp_path / "file").write_text("")
         monkeypatch.setenv("FIRSTLINE_HOME", str(tmp_path / "file" / "home"))
-        assert_sentence(run("chat", "--json"), "FIRSTLINE_HOME")
+        assert_sentence(run("chat", "--json"), "FIRSTLINE_HOME", status=2)
 
     @pytest.mark.parametrize("now", ["yesterday", "2026-11-20T12:00:00"])
     def test_a_time_without_offset_or_sense_is_refused(self, now: str) -> None:
-        assert_sentence(run("chat", "--json", "--now", now), "--now")
+        assert_sentence(run("chat", "--json", "--now", now), "--now", status=2)
 
     def test_all_mistakes_of_a_shop_file_are_told_with_their_lines(self, tmp_path: Path) -> None:
         shop = tmp_path / "shop.yml"
         shop.write_text("customers:\n  - {id: a, full_name: Б, flags: [rich]}\norders: {}\ncolour: red\n", "utf-8")
         result = run("chat", "--json", "--shop", str(shop))
-        assert_sentence(result, "shop.yml:2", "vip", "shop.yml:4", "unknown key")
+        assert_sentence(result, "shop.yml:2", "vip", "shop.yml:4", "unknown key", status=2)
 
     def test_a_shop_file_that_is_not_there_is_a_sentence(self) -> None:
-        assert_sentence(run("chat", "--json", "--shop", "nowhere.yml"), "nowhere.yml")
+        assert_sentence(run("chat", "--json", "--shop", "nowhere.yml"), "nowhere.yml", status=2)
 
     def test_a_pack_that_is_not_there_is_a_sentence(self) -> None:
-        assert_sentence(run("chat", "--json", "--pack", "nowhere"), "'nowhere'")
+        assert_sentence(run("chat", "--json", "--pack", "nowhere"), "'nowhere'", status=2)
 
     def test_a_database_that_does_not_answer_is_a_sentence(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FIRSTLINE_DATABASE_URL", "postgresql://localhost:1/none")
@@ -113,8 +113,8 @@ class TestErrors:
         assert run("chat", "--colour").exit_code == 2
 
     def test_nlu_parse_wants_one_of_its_two_ways(self) -> None:
-        assert_sentence(run("nlu", "parse"), "TEXT")
-        assert_sentence(run("nlu", "parse", "где заказ", "--jsonl"), "TEXT")
+        assert_sentence(run("nlu", "parse"), "TEXT", status=2)
+        assert_sentence(run("nlu", "parse", "где заказ", "--jsonl"), "TEXT", status=2)
 
     def test_of_several_errors_ours_is_told(self) -> None:
         several = ExceptionGroup("x", [ValueError("a"), ExceptionGroup("y", [StoreUnavailable("b")])])

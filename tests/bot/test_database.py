@@ -76,6 +76,26 @@ class TestThrowaway:
         with pytest.raises(psycopg.OperationalError):
             psycopg.connect(database.conninfo(made))
 
+    async def test_without_a_copy_nothing_else_stays_on_the_server(self, postgres: str) -> None:
+        names = "SELECT datname FROM pg_database WHERE datname LIKE 'firstline_%'"
+        with psycopg.connect(database.conninfo(postgres), autocommit=True) as connection:
+            before = set(connection.execute(names))
+            async with database.throwaway(postgres, copy=False) as made:
+                with psycopg.connect(database.conninfo(made)) as inside:
+                    assert inside.execute("SELECT count(*) FROM conversations").fetchone() == (0,)
+                assert len(set(connection.execute(names)) - before) == 1
+            assert set(connection.execute(names)) == before
+
+    def test_a_user_who_may_not_create_databases_is_named(self, postgres: str) -> None:
+        with psycopg.connect(database.conninfo(postgres), autocommit=True) as connection:
+            connection.execute("CREATE ROLE firstline_plain LOGIN")
+            try:
+                plain = database._url(postgres).set(username="firstline_plain")
+                with pytest.raises(StoreUnavailable, match="'firstline_plain' may not create"):
+                    database.create_database(plain.render_as_string(hide_password=False), copy=False)
+            finally:
+                connection.execute("DROP ROLE firstline_plain")
+
 
 class TestEmbedded:
     def test_it_listens_on_no_network_address(self, postgres: str) -> None:

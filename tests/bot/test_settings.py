@@ -18,7 +18,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_everything_has_a_default_that_works_on_a_laptop(monkeypatch: pytest.MonkeyPatch) -> None:
     made = settings.load()
-    assert (made.pack, made.url(), made.quiet_seconds, made.reopen_hours) == ("shop", None, 2.0, 24.0)
+    assert (made.pack, made.url(), made.quiet_seconds, made.reopen_hours) == ("shop", None, 2.0, None)
 
 
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,3 +38,10 @@ def test_all_that_is_wrong_is_told_at_once_without_its_value(monkeypatch: pytest
     assert "FIRSTLINE_QUIET_SECONDS" in text
     assert "FIRSTLINE_WORKERS" in text
     assert "soon-ish" not in text
+
+
+def test_a_database_that_is_no_postgresql_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FIRSTLINE_DATABASE_URL", "mysql://user:secret@host/db")
+    with pytest.raises(SettingsInvalid, match="FIRSTLINE_DATABASE_URL: must be the address of a PostgreSQL") as told:
+        settings.load()
+    assert "secret" not in str(told.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
@@ -11,7 +13,7 @@ import flows
 from bot import turns
 from bot.channels import Kind
 from bot.models import Deed, Label, Message, Request, TurnRow
-from tests.bot.world import World
+from tests.bot.world import START, World
 
 
 class TestAnswering:
@@ -197,3 +199,27 @@ class TestLabels:
         assert [(one.reason, one.text) for one in await world.rows(select(Label).order_by(Label.id))][:2] == [
             ("unsure", "абракадабра"), ("handoff", "мастера"),
         ]  # fmt: skip
+
+
+class TestCard:
+    """Whose card decides about the place in the queue (VIP-01)."""
+
+    CARD: ClassVar[dict[str, Any]] = {"id": "zoya", "flags": ["vip"], "manager": "anna"}
+    LINKED = flows.Lookup("customer", (("account", "telegram:c1"),))
+    TYPED = flows.Lookup("customer", (("phone", "+79990000026"),))
+
+    def card(self, lookup: flows.Lookup, identified: str | None) -> Any:
+        turn = flows.Turn(now=START, channel="telegram", chat="c1", facts={lookup: self.CARD})
+        handoff = flows.Handoff(queue="desk", summary={"customer": {"id": identified}}, comment="")
+        return turns._card(turn, handoff)
+
+    @pytest.mark.rule("VIP-01")
+    def test_a_linked_account_counts_before_anybody_is_identified(self) -> None:
+        assert self.card(self.LINKED, None) == self.CARD
+
+    def test_a_typed_number_proves_nothing(self) -> None:
+        assert self.card(self.TYPED, None) is None
+        assert self.card(self.TYPED, "zoya") == self.CARD
+
+    def test_somebody_else_has_been_identified(self) -> None:
+        assert self.card(self.LINKED, "petr") is None

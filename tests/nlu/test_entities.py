@@ -251,3 +251,16 @@ def test_entities_are_in_order_apart_and_as_written(text: str) -> None:
         assert text[entity.start : entity.end] == entity.text
     for left, right in pairwise(entities):
         assert left.end <= right.start
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("где мой заказ и када деньги вернут за 47890", [("order_number", "47890")]),
+        ("где 48213 когда вернёте за 39112", [("order_number", "48213"), ("order_number", "39112")]),
+        ("верните 3200", [("amount", 3200)]),
+        ("вернули деньги за 15000", [("amount", 15000)]),
+    ],
+)
+def test_what_money_comes_back_for_is_an_order_not_a_price(text: str, expected: list[tuple[str, object]]) -> None:
+    assert [(found.entity, found.value) for found in extract(text)] == expected

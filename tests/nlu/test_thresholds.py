@@ -30,7 +30,7 @@ class TestFile:
         shipped = thresholds.load()
         assert 0 < shipped.understood < 1
         assert 0 < shipped.lead < 1
-        assert all(0 < value <= 1 for value in shipped.joining.values())
+        assert shipped.understood < shipped.strange <= 1
 
 
 class TestStrangeMessages:

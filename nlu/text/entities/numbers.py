@@ -132,6 +132,7 @@ _PRICE_BEFORE = words_of(
     "пенсия чек выплата внести комиссия минимум счет"
 )
 _CANCELS = words_of("отменить отменять аннулировать снять снимать перекинуть выслать отправить")
+_REPAID = words_of("вернуть возвратить возвращать возврат деньги")
 _TIME_UNITS = words_of("день месяц неделя год час раз минута сутки человек")
 
 
@@ -175,7 +176,14 @@ def _is_order(line: Line, match: re.Match[str], digits: str) -> bool:
         return bool(cue) and digits[:2] not in ("19", "20") and not _costs(line, start) and before[:1] != ["от"]
     if len(digits) > 5 and not digits.endswith("000"):
         return True
+    if before[:1] == ["за"] and not digits.endswith("00") and _repaid(line, start):
+        return True
     return not _costs(line, start, 4 if digits.endswith("00") else 2)
+
+
+def _repaid(line: Line, position: int) -> bool:
+    """Tell whether money for something comes back: in 'когда вернёте за 39112' that is an order, not its price."""
+    return any(token.lemma in _REPAID for token in line.before(position, 4))
 
 
 def _cue_distance(line: Line, position: int) -> int:
