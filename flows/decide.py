@@ -307,10 +307,17 @@ class _Decider:
                 continue
             request = number if len(parse.intents) > 1 else None
             first, *others = told_each(self.pack, self.turn, request)
+            first = {**self.told_later(number), **first}
             found.append(self.topic(reading.name, texts[number], first))
             found += [Topic(intent=reading.name, words=texts[number], slots=slots) for slots in others]
         self.keep(told(self.pack, self.turn))
         return found
+
+    def told_later(self, number: int) -> dict[str, object]:
+        """What only a later request of the turn names is not known in this one ("где заказ и когда вернёте за 39112")."""
+        assert self.turn.parse is not None
+        later = (told(self.pack, self.turn, after) for after in range(number + 1, len(self.turn.parse.intents)))
+        return {name: None for slots in later for name in slots if self.pack.slots[name].each}
 
     def topic(self, intent: str, words: str, slots: dict[str, object]) -> Topic:
         """A request: a new one, or the open one of the same intent with the new words and values."""
