@@ -5,11 +5,15 @@ from __future__ import annotations
 from html import escape
 from typing import Any
 
+import yaml
+
 from nlu import pictures
+from nlu.build import ROOT
 from nlu.core.model import Settings
 from nlu.validation import Variant
 
-UNLESS_SURE = 0.9
+_PIPELINE = yaml.safe_load((ROOT / "config.yml").read_text(encoding="utf-8"))["pipeline"]
+UNLESS_SURE = next(float(step["unless_sure"]) for step in _PIPELINE if "unless_sure" in step)
 SHIPPED = Variant("the shipped pipeline: e5 only where in doubt", ("use", "e5"), Settings(), unless_sure=UNLESS_SURE)
 VARIANTS = (
     Variant("words as sent, linear", (), Settings(near=0.0), raw=True),
