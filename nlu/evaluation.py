@@ -20,9 +20,9 @@ VARIANTS = (
     Variant("words mended, with lemmas", (), Settings(near=0.0)),
     Variant("+ USE, linear", ("use",), Settings(near=0.0, straight=1.0)),
     Variant("+ e5, linear", ("use", "e5"), Settings(near=0.0, straight=2.0)),
-    Variant("USE near instead of linear, alone", ("use",), Settings()),
-    Variant("both embeddings near, no words", ("use", "e5"), Settings(words=0.0)),
-    Variant("both embeddings near", ("use", "e5"), Settings()),
+    Variant("words + USE near (the first stage)", ("use",), Settings()),
+    Variant("both embeddings near, without words", ("use", "e5"), Settings(words=0.0)),
+    Variant("words + both embeddings near", ("use", "e5"), Settings()),
     SHIPPED,
 )
 
