@@ -24,8 +24,8 @@ from bot.timeline import Desk, tell_of
 
 log = logging.getLogger(__name__)
 
-MAX_ROUNDS = 20
-"""So often may a pack ask for something in one turn."""
+MAX_ROUNDS = 60
+"""So often may a pack ask for something in one turn: a change and what is read again after it are some four rounds."""
 
 
 def _nothing_down() -> frozenset[str]:
@@ -69,7 +69,7 @@ async def decide(
                 log.warning("crm_down", extra={"system": down.system, "source": lookup.source})
                 turn = turn.with_down(down.system).with_facts({lookup: flows.Unavailable(down.system)})
         for act in decision.acts:
-            turn = turn.with_facts({act.key: await _do(session, tools, conversation, act, turn.now)})
+            turn = turn.with_change(act, await _do(session, tools, conversation, act, turn.now))
     raise TurnEndless
 
 
@@ -112,7 +112,10 @@ async def _do(
             )
         )  # fmt: skip
         await session.flush()
-    told = {"action": act.action.removeprefix("crm."), "order": args.get("order"), "ok": bool(result.get("ok"))}
+    if result.get("unsupported"):  # nothing was asked of the CRM: the pack makes it a task for people
+        return result
+    order = args.get("order_number") or result.get("new_order")
+    told = {"action": act.action, "order": order, "ok": bool(result.get("ok"))}
     made = {"new_order": result["new_order"]} if result.get("new_order") else {}
     tell_of(session, conversation, "crm", **told, **made, rules=list(act.rules))
     return result
@@ -120,7 +123,7 @@ async def _do(
 
 def _without_failures(decision: flows.Decision) -> flows.Decision:
     """The decision without the memory of changes that could not even be asked for: they may be tried again."""
-    deeds = {key: result for key, result in decision.state.deeds.items() if not result.get("unavailable")}
+    deeds = {key: deed for key, deed in decision.state.deeds.items() if not deed["result"].get("unavailable")}
     return replace(decision, state=replace(decision.state, deeds=deeds))
 
 

@@ -205,10 +205,10 @@ class TurnRow(Base):
     conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id"), index=True)
     at: Mapped[datetime]
     given: Mapped[dict[str, Any]]
-    # the flows.Turn without parse and facts
+    # the flows.Turn without parse, facts and changes
     parse: Mapped[dict[str, Any] | None]
     facts: Mapped[list[dict[str, Any]]]
-    # [{source, args, answer}] and [{act, result}]
+    # [{source, args, answer}] and [{act, result}]: what is answered after a change stands behind it
     decision: Mapped[dict[str, Any]]
     rules: Mapped[list[str]]
     pack: Mapped[str]

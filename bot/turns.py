@@ -223,8 +223,8 @@ async def _store(
     """Store the turn with what explains it, carry its decision out, and keep what a trainer should see."""
     read = flows.to_json(turn.parse) if turn.parse else None
     row = TurnRow(
-        conversation_id=conversation.id, at=turn.now, parse=read, facts=_facts(turn.facts), error=error, ms=ms,
-        given=_TURN.dump_python(replace(turn, parse=None, facts={}), mode="json"), rules=list(decision.rules),
+        conversation_id=conversation.id, at=turn.now, parse=read, facts=_facts(turn), error=error, ms=ms,
+        given=_TURN.dump_python(replace(turn, parse=None, facts={}, changes=()), mode="json"), rules=list(decision.rules),
         decision=flows.to_json(decision), pack=f"{tools.pack.manifest.name}@{tools.pack.version}",
         model=turn.parse.model if turn.parse else "",
     )  # fmt: skip
@@ -332,7 +332,7 @@ def _card(turn: flows.Turn, handoff: flows.Handoff) -> Mapping[str, Any] | None:
     identified = (handoff.summary.get("customer") or {}).get("id")
     linked = ("account", f"{turn.channel}:{turn.chat}")
     for key, answer in turn.facts.items():
-        if isinstance(key, flows.Lookup) and key.source == "customer" and isinstance(answer, Mapping):
+        if key.source == "customer" and isinstance(answer, Mapping):
             if identified is not None and answer.get("id") == identified:
                 return answer
             if identified is None and linked in tuple(key.args):
@@ -348,11 +348,14 @@ def _understood(parse: flows.Parse) -> dict[str, Any]:
     }
 
 
-def _facts(facts: Mapping[flows.Lookup | str, Any]) -> list[dict[str, Any]]:
-    """Facts as stored with the turn."""
-    return [
-        {"source": key.source, "args": dict(key.args), "answer": answer}
-        if isinstance(key, flows.Lookup)
-        else {"act": key, "result": dict(answer)}
-        for key, answer in facts.items()
-    ]
+def _facts(turn: flows.Turn) -> list[dict[str, Any]]:
+    """Facts as stored with the turn: what was known, each change, and what was known after it."""
+    told = _answers(turn.facts)
+    for change in turn.changes:
+        told.append({"act": change.act.key, "result": dict(change.result)})
+        told += _answers(change.facts)
+    return told
+
+
+def _answers(facts: Mapping[flows.Lookup, Any]) -> list[dict[str, Any]]:
+    return [{"source": key.source, "args": dict(key.args), "answer": answer} for key, answer in facts.items()]

@@ -36,7 +36,7 @@ BUTTON_TITLE = 40
 """VK's limit for a button's label, in characters; Telegram's is wider."""
 
 _OWN = re.compile(
-    r"^(topics?|misses|strays|down|readings|handing_to|previous_topic|topic_changed|turn\.\w+|request\.\w+|setting\.\w+|told\.\w+|queue_open\.\w+|it\.[\w.]+)$"
+    r"^(topics?|misses|strays|down|readings|handing_to|previous_topic|topic_changed|turn\.\w+|deed\.[\w.]+|request\.\w+|setting\.\w+|told\.\w+|queue_open\.\w+|it\.[\w.]+)$"
 )
 
 
@@ -130,8 +130,7 @@ def _references(pack: Pack, step: Step) -> Iterator[tuple[str, str, Container[st
             if step.notice:
                 yield "phrase", step.notice, pack.phrases
         case ActStep():
-            if step.result:
-                yield "slot", step.result, pack.slots
+            yield from (("slot", name, pack.slots) for name in (*filter(None, [step.result]), *step.take))
         case Branch() | Count() | Step():
             return
 

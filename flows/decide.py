@@ -116,7 +116,7 @@ class _Decider:
         order = [*range(len(open_topics))]
         if heard.topics and not heard.answered:
             order = []
-        topics = [*open_topics, *heard.topics]
+        topics = [*open_topics, *(replace(topic, since=topic.since or self.state.turns + 1) for topic in heard.topics)]
         new = [*range(len(open_topics), len(topics))]
         waiting = [number for number in range(len(open_topics)) if number not in order]
         order = sorted(order, key=lambda number: number != first) + new + waiting
@@ -178,7 +178,7 @@ class _Decider:
             return run.serve(flow, topic, number, asked=asked)
         except SystemDown as down:
             del run.handoffs[mark[0] :], run.cases[mark[1] :]
-            run.asking, run.state, run.said = mark[2], mark[3], mark[4]
+            run.asking, run.state, run.said = mark[2], replace(mark[3], deeds=run.state.deeds), mark[4]
             run.turn = run.turn.with_down(down.system)
             self.turn = run.turn
             return run.serve(self.pack.manifest.repair.crm_down, topic, number, asked=asked)
@@ -369,7 +369,7 @@ class _Decider:
         """The last request once more with a value put right ("нет, 48214", "а по второму 39112?")."""
         last = next((topic for topic in reversed([*self.state.done, *self.state.open]) if topic.intent), None)
         slots = {name: value for name, value in slots.items() if not self.pack.slots[name].aside}
-        if not slots or last is None:
+        if not slots or last is None or last.changed:
             return []
         flow = self.pack.flow_for(last.intent)
         if flow is None or self.pack.flows[flow].dialogue:
@@ -511,7 +511,7 @@ class _Decider:
     def finish(
         self, run: Run, heard: _Heard, parts: list[Part], still_open: tuple[Topic, ...], done: tuple[Topic, ...]
     ) -> Decision:
-        turn = self.turn
+        turn = run.turn
         state = replace(
             run.state,
             open=still_open,

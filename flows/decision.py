@@ -105,12 +105,23 @@ class Act:
 
     action: str
     args: tuple[tuple[str, str], ...]
+    since: int = 0
+    # Topic.since of the request that it is made for
     rules: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
-        """Idempotency key within a conversation: the action with its arguments."""
-        return self.action + "|" + "|".join(f"{name}={value}" for name, value in self.args)
+        """Idempotency key within a conversation: the request, the action and its arguments."""
+        return "|".join([str(self.since), self.action, *(f"{name}={value}" for name, value in self.args)])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A change that the CRM was asked for in a turn, what came of it, and what its systems say since then."""
+
+    act: Act
+    result: Mapping[str, Any]
+    facts: Mapping[Lookup, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,12 +139,16 @@ class Topic:
     intent: str
     words: str
     # the customer's own words for this request
+    since: int = 0
+    # the turn of the conversation in which it came up
     slots: Mapping[str, Any] = field(default_factory=dict)
     # slots of scope `topic`
     said: tuple[str, ...] = ()
     # phrases already said in this topic: none is said twice
     rules: tuple[str, ...] = ()
     handoff: bool = False
+    changed: bool = False
+    # the CRM has made a change for it: it is not taken up again as if nothing had happened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +198,7 @@ class ConversationState:
     promised: tuple[Mapping[str, Any], ...] = ()
     turns: int = 0
     deeds: Mapping[str, Any] = field(default_factory=dict)
-    # Act.key -> its result
+    # Act.key -> {action, args, result}, in the order in which they were done
 
     def with_slot(self, name: str, value: Any) -> ConversationState:
         """Return the state with one conversation slot set."""
@@ -237,12 +252,21 @@ class Turn:
     request: OpenRequest | None = None
     down: frozenset[str] = frozenset()
     # systems known not to answer: see Unavailable
-    facts: Mapping[Lookup | str, Any] = field(default_factory=dict)
-    # answers to lookups under the Lookup, results of acts under Act.key
+    facts: Mapping[Lookup, Any] = field(default_factory=dict)
+    # answers to lookups, before any change
+    changes: tuple[Change, ...] = ()
+    # what the CRM was asked to do in this turn, in order
 
-    def with_facts(self, facts: Mapping[Lookup | str, Any]) -> Turn:
-        """Return the turn with more answers from outside."""
-        return replace(self, facts={**self.facts, **facts})
+    def with_facts(self, facts: Mapping[Lookup, Any]) -> Turn:
+        """Return the turn with more answers from outside: of now, that is after the last change."""
+        if not self.changes:
+            return replace(self, facts={**self.facts, **facts})
+        last = self.changes[-1]
+        return replace(self, changes=(*self.changes[:-1], replace(last, facts={**last.facts, **facts})))
+
+    def with_change(self, act: Act, result: Mapping[str, Any]) -> Turn:
+        """Return the turn after a change was asked of the CRM: what its systems say is looked up again."""
+        return replace(self, changes=(*self.changes, Change(act=act, result=result)))
 
     def with_down(self, system: str) -> Turn:
         """Return the turn knowing that a system does not answer."""
@@ -284,7 +308,10 @@ class Handoff:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What to do now. With `lookups` or `acts` in it nothing else counts: answer them and decide again."""
+    """What to do now. With `lookups` or `acts` in it nothing else counts: answer them and decide again.
+
+    Lookups are answered by `Turn.with_facts`, acts, one at a time, by `Turn.with_change`.
+    """
 
     lookups: tuple[Lookup, ...] = ()
     acts: tuple[Act, ...] = ()

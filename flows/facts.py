@@ -12,6 +12,7 @@ was not asked yet raises `Needed`, which `decide` turns into a decision with loo
     readings                               the likely requests in a message: [{name, title, value}], best first
     handing_to                             the queue, while the pack's `after` flow runs ahead of a handoff
     told.<slot>                            the value that the words of this very request gave the slot
+    deed.<action>                          what the CRM last did about the order in this conversation: its answer
     setting.<name>                         of pack.yml (a bare setting's name works in phrases)
 """
 
@@ -128,6 +129,8 @@ class View:
             return self.pack.manifest.settings.get(name.removeprefix("setting."))
         if name.startswith("told."):
             return self.topic.slots.get(name.removeprefix("told.")) if self.topic else None
+        if name.startswith("deed."):
+            return self._deed(name.removeprefix("deed."))
         if name.startswith("queue_open."):
             return is_open(self.pack, name.removeprefix("queue_open."), turn.now)
         own: dict[str, Callable[[], Any]] = {
@@ -173,6 +176,17 @@ class View:
             return self._path(name)
         return None
 
+    def _deed(self, path: str) -> Any:
+        """The answer of the last deed of an action on the order in view, or a key of it; None when there was none."""
+        action, _, key = path.partition(".")
+        about = str(self._path(f"{self.pack.manifest.order_fact}.number"))
+        done = [
+            deed["result"]
+            for deed in self.state.deeds.values()
+            if deed["action"] == action and about in deed["args"].values() and deed["result"].get("ok")
+        ]
+        return (done[-1].get(key) if key else done[-1]) if done else None
+
     def _readings(self) -> list[dict[str, str]]:
         """The best readings of a message that are requests, as members for buttons (CX-09)."""
         best = sorted(self.turn.parse.ranking if self.turn.parse else (), key=lambda reading: -reading.confidence)
@@ -194,13 +208,13 @@ class View:
             args.append((argument, str(value)))
         lookup = Lookup(source.lookup, tuple(args))
         answer = self.turn.facts.get(lookup, self)
+        if answer is not self and not isinstance(answer, Unavailable):
+            return answer
         if source.of in self.turn.down or isinstance(answer, Unavailable):
             if source.optional:
                 return None
             raise SystemDown(source.of)
-        if answer is self:
-            raise Needed(lookup)
-        return answer
+        raise Needed(lookup)
 
     def _path(self, path: str) -> Any:
         root, *rest = path.split(".")

@@ -270,11 +270,18 @@ class Count(Step):
 
 
 class ActStep(Step):
-    """Ask the CRM for a change; its result (ok, and what it returns) becomes the slot `result`."""
+    """Ask the CRM for a change, once; what its systems say is looked up anew for the steps after it.
+
+    The change has to be the customer's wish: a question goes before it, and no question after a change that was made.
+    """
 
     act: str
     args: dict[str, str] = Field(alias="with", default_factory=dict)
+    # argument -> text with placeholders; left out when a value in it is not known
     result: str | None = None
+    # slot that tells what came of it: done, refused, unsupported (the CRM cannot do that), unavailable
+    take: dict[str, str] = Field(default_factory=dict)
+    # slot -> key of the CRM's answer
 
 
 class HandoffStep(Step):

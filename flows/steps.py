@@ -6,13 +6,13 @@ not said again, and what changed changes the way. So a digression, a correction 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import Enum, auto
 from typing import Any
 
-from flows.decision import Act, Answered, Asking, Button, ConversationState, Topic, Turn
+from flows.decision import Act, Answered, Asking, Button, ConversationState, Topic, Turn, Unavailable
 from flows.errors import ContentError, EndlessFlow
 from flows.facts import View
 from flows.match import matches
@@ -112,6 +112,30 @@ class Run:
     specials: set[str] = field(default_factory=set)
     offered: str | None = None
     steps: int = 0
+
+    def outcome(self, act: Act) -> Mapping[str, Any]:
+        """Give the result of a change; after one made in this turn the run goes on with what is known since then.
+
+        Raises ActNeeded when the CRM has not been asked yet.
+        """
+        if act.key in self.state.deeds:
+            return dict(self.state.deeds[act.key]["result"])
+        if not self.turn.changes:
+            raise ActNeeded(act)
+        change, *later = self.turn.changes
+        if change.act.key != act.key:
+            raise ContentError(f"another change was made before: {change.act.action}, not {act.action}")
+        before = self.turn.facts
+        again = {source.lookup for source in self.pack.sources.values() if source.of == "crm"}
+        kept = {lookup: answer for lookup, answer in before.items() if lookup.source not in again}
+        newer = {
+            lookup: before.get(lookup, answer) if isinstance(answer, Unavailable) else answer
+            for lookup, answer in change.facts.items()
+        }
+        self.turn = replace(self.turn, facts={**kept, **newer}, changes=tuple(later))
+        deed = {"action": act.action, "args": dict(act.args), "result": dict(change.result)}
+        self.state = replace(self.state, deeds={**self.state.deeds, act.key: deed})
+        return change.result
 
     def serve(self, flow: str, topic: Topic, number: int = -1, *, asked: bool = False) -> tuple[Topic, Signal, Part]:
         """Serve a request by a flow: the request as it is afterwards, how it ended, and what is said.
@@ -301,15 +325,19 @@ class _Server:
         self.look()
 
     def act(self, step: ActStep) -> None:
-        args = tuple((argument, str(self.view.get(name))) for argument, name in step.args.items())
-        act = Act(action=step.act, args=args, rules=self.rules)
-        result = self.run.state.deeds.get(act.key, self.run.turn.facts.get(act.key))
-        if result is None:
-            raise ActNeeded(act)
-        self.run.state = replace(self.run.state, deeds={**self.run.state.deeds, act.key: result})
+        filled = ((argument, fill(text, self.view)) for argument, text in step.args.items())
+        args = tuple((argument, value) for argument, value in filled if value is not None)
+        act = Act(action=step.act, args=args, since=self.topic.since, rules=self.rules)
+        result = self.run.outcome(act)
         self.part.rules = list(_merged(tuple(self.part.rules), self.rules))
+        if result.get("ok"):
+            self.topic = replace(self.topic, changed=True)
+            for slot, key in step.take.items():
+                self.set(slot, result.get(key))
         if step.result:
-            self.set(step.result, "done" if result.get("ok") else "failed")
+            reasons = (reason for reason in ("unsupported", "unavailable") if result.get(reason))
+            self.set(step.result, "done" if result.get("ok") else next(reasons, "refused"))
+        self.look()
 
     def case(self, step: CaseStep) -> None:
         category = self.run.pack.categories[step.case]

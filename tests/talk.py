@@ -19,11 +19,11 @@ import yaml
 import flows
 from bot.clients.crm_demo import DemoCrm
 from bot.clients.shop_file import loads, with_settings
-from bot.errors import CrmUnavailable
+from bot.errors import CrmActionUnknown, CrmUnavailable
 
 FOLDER = Path(__file__).parent / "dialogues"
 NOW = datetime.fromisoformat("2026-11-20T12:00:00+03:00")
-MAX_ROUNDS = 20
+MAX_ROUNDS = 60
 KEYS = {"name", "rules", "shows", "now", "pack", "channel", "known", "shop", "slots", "talk", "note"}
 TURN_KEYS = {
     "say", "as", "entities", "verdict", "ranking", "press", "contact", "attachment", "edited", "down", "clock", "request", "expect",
@@ -185,8 +185,17 @@ class Conversation:
                     turn = turn.with_down(down.system)
             for act in decision.acts:
                 acts.append(act.action)
-                turn = turn.with_facts({act.key: asyncio.run(self.crm.act(act, key=act.key))})
+                turn = turn.with_change(act, self.act(act))
         raise AssertionError(f"no decision after {MAX_ROUNDS} rounds: {decision}")
+
+    def act(self, act: flows.Act) -> Mapping[str, Any]:
+        self.crm.set_down(self.down)
+        try:
+            return asyncio.run(self.crm.act(act, key=act.key))
+        except CrmUnavailable:
+            return {"ok": False, "unavailable": True}
+        except CrmActionUnknown:
+            return {"ok": False, "unsupported": True}
 
     def fetch(self, lookup: flows.Lookup) -> Any:
         self.crm.set_down(self.down - ({"crm"} if lookup.source == "requests" else set()))

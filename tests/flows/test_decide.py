@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class Talk:
         self.request: OpenRequest | None = None
         self.asked: list[Lookup] = []
         self.acts: list[str] = []
+        self.loans = [dict(loan) for loan in LOANS]
 
     def say(self, text: str = "", *intents: str, entities: dict[str, Any] | None = None, **more: Any) -> Decision:
         """Say something that the NLU reads as these intents (none: not understood)."""
@@ -47,12 +48,24 @@ class Talk:
             if decision.lookups:
                 turn = turn.with_facts({lookup: self.look_up(lookup) for lookup in decision.lookups})
             elif decision.acts:
-                self.acts += [act.key for act in decision.acts]
-                turn = turn.with_facts({act.key: {"ok": True} for act in decision.acts})
+                (act,) = decision.acts
+                self.acts.append(act.key)
+                turn = turn.with_change(act, self.extend(act))
             else:
                 self.state = decision.state
                 return decision
         raise AssertionError("the engine asks without end")
+
+    def extend(self, act: flows.Act) -> dict[str, Any]:
+        """The library lends longer, up to two weeks."""
+        args = dict(act.args)
+        loan = next(loan for loan in self.loans if str(loan["number"]) == args["loan"])
+        if "loans" in self.down:
+            return {"ok": False, "unavailable": True}
+        if float(args["days"]) > 14:
+            return {"ok": False}
+        loan["due"] = (date.fromisoformat(loan["due"]) + timedelta(days=float(args["days"]))).isoformat()
+        return {"ok": True, "by": int(float(args["days"]))}
 
     def look_up(self, lookup: Lookup) -> Any:
         self.asked.append(lookup)
@@ -62,7 +75,7 @@ class Talk:
             "reader": {"id": "r1", "full_name": "Кац Лев Ильич", "phones": ["+79990001234"]}
             if "7" in lookup.args[0][1]
             else None,
-            "loans": LOANS,
+            "loans": [dict(loan) for loan in self.loans],
             "shelf": {"place": "зал 2"},
         }
         return answers[lookup.source]
@@ -112,8 +125,8 @@ class TestAsking:
         talk.say("продлить Идиота, билет 7", "loan_extend", entities={"ticket": "7", "book": "Идиот"})
         assert texts(talk.say("на 3 дня")) == ["Продлить на 3 дня?"]
         decision = talk.say("да", "affirm")
-        assert texts(decision) == ["Продлили на 3 дня."]
-        assert talk.acts == ["extend|book=Идиот|days=3.0"]
+        assert texts(decision) == ["Продлили на 3 дня, до 23 ноября."]
+        assert talk.acts == ["1|extend|loan=1|days=3|note=зал 2!"]
         assert decision.state.promised[0]["what"] == "книга продлена"
 
     def test_a_no_ends_it(self, talk: Talk) -> None:
@@ -121,6 +134,72 @@ class TestAsking:
         talk.say("5")
         assert texts(talk.say("нет", "deny")) == ["Хорошо, не продлеваем."]
         assert talk.acts == []
+
+
+class TestChanges:
+    """A change is asked of the CRM once; the steps after it see what the systems say since then."""
+
+    def agree(self, talk: Talk, days: str = "3", book: str = "Идиот") -> Decision:
+        talk.say(f"продлить {book}, билет 7", "loan_extend", entities={"ticket": "7", "book": book})
+        talk.say(days)
+        return talk.say("да", "affirm")
+
+    def test_a_step_after_a_change_sees_it_and_a_step_before_does_not(self, talk: Talk) -> None:
+        decision = self.agree(talk)
+        assert texts(decision) == ["Продлили на 3 дня, до 23 ноября."]
+        assert talk.asked.count(Lookup("loans", (("reader", "r1"),))) == 2  # before the change and after it
+        assert "EXT-1" in decision.rules
+
+    def test_nothing_is_asked_of_the_crm_before_the_customer_agrees(self, talk: Talk) -> None:
+        talk.say("продлить Идиота, билет 7", "loan_extend", entities={"ticket": "7", "book": "Идиот"})
+        talk.say("3")
+        assert talk.acts == []
+
+    def test_a_refusal_leads_on_by_the_result(self, talk: Talk) -> None:
+        decision = self.agree(talk, "30")
+        assert decision.handoff is not None
+        assert decision.handoff.summary["reason"] == "Продлить не вышло (refused)"
+
+    def test_a_system_that_falls_silent_is_a_result_too(self, talk: Talk) -> None:
+        talk.say("продлить Идиота, билет 7", "loan_extend", entities={"ticket": "7", "book": "Идиот"})
+        talk.say("3")
+        looking_up = talk.extend
+        talk.extend = lambda act: (talk.down.update(loans=Unavailable.CRM), looking_up(act))[1]  # type: ignore[method-assign]
+        decision = talk.say("да", "affirm")
+        assert decision.handoff is not None
+        assert decision.handoff.summary["reason"] == "Продлить не вышло (unavailable)"
+
+    def test_the_same_wish_later_is_another_change(self, talk: Talk) -> None:
+        self.agree(talk)
+        assert texts(self.agree(talk)) == ["Продлили на 3 дня, до 26 ноября."]
+        assert len(set(talk.acts)) == 2
+
+    def test_two_wishes_of_one_message_are_two_changes_each_seen_by_what_follows(self, talk: Talk) -> None:
+        talk.loans[1]["due"] = "2026-11-20"
+        talk.say("билет 7", "hello", entities={"ticket": "7"})
+        talk.state = replace(talk.state, slots={**talk.state.slots, "ticket": "7"})
+        entities = tuple(Entity(entity="book", value=book, text=book, of=n) for n, book in enumerate(["Идиот", "Бесы"]))
+        readings = (Reading("loan_extend", 0.9), Reading("loan_extend", 0.9))
+        talk.say(parse=Parse(text="продлите обе", intents=readings, ranking=readings, entities=entities), text="обе")
+        talk.say("3")
+        talk.say("да", "affirm")
+        talk.say("4")
+        decision = talk.say("да", "affirm")
+        assert [loan["due"] for loan in talk.loans] == ["2026-11-23", "2026-11-24"], (talk.acts, texts(decision))
+
+    def test_what_is_put_right_after_a_change_does_not_make_it_again(self, talk: Talk) -> None:
+        self.agree(talk)
+        talk.say("Бесы", entities={"book": "Бесы"})
+        assert len(talk.acts) == 1
+
+    def test_a_change_has_its_place_in_the_stored_state(self, talk: Talk) -> None:
+        state = flows.state_from_json(flows.to_json(self.agree(talk).state))
+        (deed,) = state.deeds.values()
+        assert deed == {
+            "action": "extend",
+            "args": {"loan": "1", "days": "3", "note": "зал 2!"},
+            "result": {"ok": True, "by": 3},
+        }
 
 
 class TestSeveralRequests:
