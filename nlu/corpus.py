@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,40 @@ def held_out(folder: Path, pattern: str) -> list[Example]:
             intents = tuple(item["intents"]) if "intents" in item else (item["intent"],)
             examples.append(Example(text, intents, spans, voice=path.stem, kind=str(item.get("kind", ""))))
     return examples
+
+
+LONG = 15
+"""Words from which a message counts as long: a story before the point."""
+
+
+def obvious(path: Path) -> dict[str, re.Pattern[str]]:
+    """Return the obvious words of each intent, as patterns over lower-case text (`nlu/obvious_words.yml`)."""
+    words = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return {
+        intent: re.compile("|".join(rf"(?<!\w){re.escape(beginning)}" for beginning in beginnings))
+        for intent, beginnings in words.items()
+    }
+
+
+def make_up(examples: Iterable[Example], words: Mapping[str, re.Pattern[str]]) -> dict[str, Any]:
+    """Count messages: how many, the share of long ones, and the share that does without its intent's obvious word.
+
+    `indirect` counts the intents in `words` only; `intents` has it for each of them. Messages in Latin letters are left
+    out there: no Russian word could stand in them.
+    """
+    some = list(examples)
+    read = [
+        (one.intent, words[one.intent].search(one.text.lower().replace("ё", "е")) is None)
+        for one in some
+        if one.intent in words and re.search("[а-яё]", one.text.lower())
+    ]
+    each = {name: [without for intent, without in read if intent == name] for name in words}
+    return {
+        "messages": len(some),
+        "long": sum(len(one.text.split()) >= LONG for one in some) / len(some),
+        "indirect": sum(without for _, without in read) / len(read),
+        "intents": {name: sum(found) / len(found) for name, found in each.items() if found},
+    }
 
 
 def unseen(examples: Iterable[Example], trained: Iterable[Example]) -> list[Example]:

@@ -5,7 +5,7 @@
 Run with nlu's own Python from the repository's root. It measures the trained model (the newest archive of the models
 folder, or the one named) on the held-out messages of nlu/tests: single intents, several intents, entities, speed;
 and the pipeline by cross-validation over nlu/data: five seeded folds, and leaving one writer out. `--ablate` adds what
-each step of the pipeline gains. `--only` picks parts: heldout, multi, entities, cross, ablate. Embeddings are taken
+each step of the pipeline gains. `--only` picks parts: corpus, heldout, multi, entities, cross, ablate. Embeddings are taken
 from the models folder's cache. Figures are printed, and written to `--out` (default `data/reports/nlu`) as
 `nlu.html`, one file with its pictures inside, and `nlu.json`.
 """
@@ -25,13 +25,13 @@ from typing import Any
 
 from nlu import metrics, progress
 from nlu.build import ROOT, default_models
-from nlu.corpus import Example, held_out, training, unseen
+from nlu.corpus import Example, held_out, make_up, obvious, training, unseen
 from nlu.metrics import Prediction
 from nlu.server import find_model
 from nlu.threads import use_cores
 
 THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
-PARTS = ("heldout", "multi", "entities", "cross", "ablate")
+PARTS = ("corpus", "heldout", "multi", "entities", "cross", "ablate")
 
 
 def single_held_out() -> list[Example]:
@@ -230,6 +230,12 @@ def main() -> int:
     progress.start()
     use_cores(1)
     result: dict[str, Any] = {}
+    if "corpus" in parts:
+        words = obvious(ROOT / "obvious_words.yml")
+        result["corpus"] = {
+            "training": make_up(training(ROOT / "data"), words),
+            "held-out": make_up(single_held_out(), words),
+        }
     if parts & {"heldout", "multi", "entities"}:
         progress.report("load", "loading Rasa and the model")
         from nlu.reader import Reader

@@ -38,6 +38,11 @@ td.text{text-align:left;font-size:.9rem}.row{display:flex;flex-wrap:wrap;gap:1.5
 def summary(result: dict[str, Any]) -> str:
     """Return the figures as lines for a terminal."""
     lines: list[str] = []
+    for name, row in result.get("corpus", {}).items():
+        lines.append(
+            f"{name}: {row['messages']} messages, {row['long']:.3f} of 15 words or more, {row['indirect']:.3f} without "
+            "the intent's obvious word"
+        )
     if held := result.get("heldout"):
         lines.append(f"held-out ({held['messages']}): {_line(held)}")
         lines += [
@@ -95,6 +100,9 @@ def page(result: dict[str, Any]) -> str:
     if known:
         parts.append("<h2>Single intents</h2>" + _figures(known))
         parts.append(f"<div class=row>{pictures.reliability(known)}{pictures.coverage(known)}</div>")
+    if corpus := result.get("corpus"):
+        parts.append("<h2>What the messages are like</h2>" + _table(corpus, ("messages", "long", "indirect")))
+        parts.append("<p class=small>long: 15 words or more; indirect: without the intent's obvious word.</p>")
     if held := result.get("heldout"):
         parts.append("<h2>By kind of message</h2>" + _table(held["kinds"], ("messages", "accuracy", "top3")))
         parts.append("<h2>Verdicts on the held-out messages</h2>" + _table(result["verdicts"], ("share", "accuracy")))

@@ -34,6 +34,22 @@ class TestShippedData:
         known = {intent for group in inventory.values() for intent in group}
         assert {example.intent for example in corpus.training(ROOT / "nlu/data")} == known
 
+    def test_half_of_the_messages_do_without_the_obvious_word_and_a_third_are_long(self) -> None:
+        words = corpus.obvious(ROOT / "nlu/obvious_words.yml")
+        trained = corpus.make_up(corpus.training(ROOT / "nlu/data"), words)
+        held = corpus.make_up(corpus.held_out(ROOT / "nlu/tests", "heldout_*.yml"), words)
+        assert trained["indirect"] > 0.5
+        assert trained["long"] > 1 / 3
+        assert held["indirect"] > 0.5
+        assert held["long"] > 0.4
+        assert min(trained["intents"].values()) > 0.2
+
+    def test_an_obvious_word_is_found_at_a_words_beginning_only(self, tmp_path: Path) -> None:
+        (tmp_path / "words.yml").write_text("refund_status: [деньг]\n", "utf-8")
+        words = corpus.obvious(tmp_path / "words.yml")
+        texts = ["Деньги когда", "безденьгие какое-то", "гдё моё", "gde dengi"]
+        assert corpus.make_up([corpus.Example(text, ("refund_status",)) for text in texts], words)["indirect"] == 2 / 3
+
     def test_no_long_held_out_message_is_trained_on(self) -> None:
         trained = {example.text.casefold() for example in corpus.training(ROOT / "nlu/data")}
         held = [example for example in corpus.held_out(ROOT / "nlu/tests", "heldout_*.yml") if len(example.text) > 40]
