@@ -218,7 +218,7 @@ def facts_name_known_things(pack: Pack) -> Iterator[Problem]:
 
 def _fact_names(fact: Fact) -> Iterator[str]:
     yield from (name for name in (fact.path, fact.days_since, fact.month_of) if name)
-    yield from fact.known or ()
+    yield from (*(fact.known or ()), *(fact.sum_of or ()))
     yield from (case.take for case in fact.cases or () if case.take)
     if fact.plus_days:
         yield fact.plus_days[0]
@@ -227,7 +227,7 @@ def _fact_names(fact: Fact) -> Iterator[str]:
             yield from (pair.said, pair.known)
     if fact.entry:
         yield fact.entry.key
-    for query in (fact.count, fact.leading, fact.pick, fact.last, fact.every):
+    for query in (fact.count, fact.leading, fact.pick, fact.last, fact.those, fact.every):
         if query:
             yield query.of
 
@@ -254,6 +254,21 @@ def phrases_can_be_rendered(pack: Pack) -> Iterator[Problem]:
             title = button if isinstance(button, str) else button.title
             if not isinstance(button, str) and len(title) > BUTTON_TITLE and "{" not in title:
                 yield _problem(pack, place, f"the button {title!r} is longer than {BUTTON_TITLE} characters")
+
+
+def texts_for_people_can_be_filled(pack: Pack) -> Iterator[Problem]:
+    """Placeholders in reasons, next steps, notes and what the CRM is told name known values."""
+    for place, step in every_step(pack):
+        match step:
+            case HandoffStep() | CaseStep():
+                texts = [step.why, step.next_step or ""]
+            case ActStep():
+                texts = list(step.args.values())
+            case _:
+                continue
+        for name in {name for text in texts for name in placeholders(text)}:
+            if not known_name(pack, name):
+                yield _problem(pack, place, f"there is no value {name!r}")
 
 
 def nothing_forbidden_is_said(pack: Pack) -> Iterator[Problem]:
@@ -315,6 +330,7 @@ CHECKS: tuple[Callable[[Pack], Iterator[Problem]], ...] = (
     conditions_name_known_things,
     facts_name_known_things,
     phrases_can_be_rendered,
+    texts_for_people_can_be_filled,
     nothing_forbidden_is_said,
     everything_is_used,
     tables_are_complete,

@@ -220,7 +220,10 @@ class View:
         root, *rest = path.split(".")
         value = self.get(root)
         for key in rest:
-            value = value.get(key) if isinstance(value, Mapping) else None
+            if isinstance(value, list | tuple) and key.isdigit():
+                value = value[int(key)] if int(key) < len(value) else None
+            else:
+                value = value.get(key) if isinstance(value, Mapping) else None
         return value
 
     def _fact(self, fact: Fact) -> Any:
@@ -233,6 +236,9 @@ class View:
             return matches(fact.when, self.get)
         if fact.known is not None:
             return all(self.get(name) is not None for name in fact.known)
+        if fact.sum_of is not None:
+            numbers = [self.get(name) for name in fact.sum_of]
+            return None if None in numbers else sum(numbers)
         if fact.words is not None:
             return read_words(fact.words, self.words(fact.words.within))
         if fact.mentioned is not None:
@@ -261,7 +267,8 @@ class View:
         if members is None:
             return None
         text = self.words(mention.within)
-        named = [(how_named(_texts(member, mention.field.split(".")), text), member) for member in members]
+        path = mention.field.split(".")
+        named = [(how_named(_texts(one, path) if isinstance(one, Mapping) else str(one), text), one) for one in members]
         best = max((count for count, _ in named), default=0)
         return [member for count, member in named if best and count == best]
 
@@ -280,7 +287,7 @@ class View:
         return "current" if (date.year, date.month) == (self.today.year, self.today.month) else "previous"
 
     def _list_fact(self, fact: Fact) -> Any:
-        query = fact.count or fact.leading or fact.pick or fact.last or fact.every
+        query = fact.count or fact.leading or fact.pick or fact.last or fact.those or fact.every
         assert query is not None
         members = self.get(query.of)
         if members is None:
@@ -294,6 +301,8 @@ class View:
         if fact.every:
             return bool(fits) and all(fits)
         chosen = [member for member, fit in zip(members, fits, strict=True) if fit]
+        if fact.those:
+            return chosen
         if fact.last:
             return chosen[-1] if chosen else None
         return chosen[0] if len(chosen) == 1 else None
@@ -301,7 +310,7 @@ class View:
     def _fits(self, conditions: When, member: Any) -> bool:
         def field(name: str) -> Any:
             value = member
-            for key in name.split("."):
+            for key in name.split(".") if name != "it" else ():
                 value = value.get(key) if isinstance(value, Mapping) else None
             return value
 

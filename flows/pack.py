@@ -110,7 +110,10 @@ class Case(Part):
 
 
 class ListQuery(Part):
-    """A question to a list of objects. In `where`, a key is a member's field and a text `$name` is a slot or fact."""
+    """A question to a list of objects. In `where`, a key is a member's field and a text `$name` is a slot or fact.
+
+    The key `it` is the member itself, where the list holds plain values (colours, sizes).
+    """
 
     of: str
     among: When = Field(default_factory=dict)
@@ -133,7 +136,10 @@ class Recent(Part):
 
 
 class Mention(Part):
-    """Members of a list that the customer's words of the request name, endings forgiven; the best named ones only."""
+    """Members of a list that the customer's words of the request name, endings forgiven; the best named ones only.
+
+    Members are objects with a `field`, or plain values (colours, sizes).
+    """
 
     of: str
     field: str = "name"
@@ -166,6 +172,8 @@ class Fact(Part):
     # whole calendar days from a date to today
     plus_days: tuple[str, int | str] | None = None
     # a date and a number of days (or a setting's name)
+    sum_of: Names | None = None
+    # number: these together
     month_of: str | None = None
     # `current` or `previous`: the calendar month of a date against today's
     count: ListQuery | None = None
@@ -175,6 +183,8 @@ class Fact(Part):
     # the only member that satisfies `where`; none or several: unknown
     last: ListQuery | None = None
     # the last member that satisfies `where`
+    those: ListQuery | None = None
+    # list: the members that satisfy `where`
     every: ListQuery | None = None
     # bool: the list is not empty and all members satisfy `where`
     same_name: Text2 | None = None
@@ -197,7 +207,7 @@ class Fact(Part):
 
 
 FACT_WAYS = (
-    "path", "cases", "when", "days_since", "plus_days", "month_of", "count", "leading", "pick", "last", "every",
+    "path", "cases", "when", "days_since", "plus_days", "sum_of", "month_of", "count", "leading", "pick", "last", "those", "every",
     "same_name", "same_place", "recent", "words", "mentioned", "entry", "known",
 )  # fmt: skip
 
@@ -282,6 +292,8 @@ class ActStep(Step):
     # slot that tells what came of it: done, refused, unsupported (the CRM cannot do that), unavailable
     take: dict[str, str] = Field(default_factory=dict)
     # slot -> key of the CRM's answer
+    changes: bool = True
+    # false: the CRM only works something out; nothing is looked up anew
 
 
 class HandoffStep(Step):

@@ -27,6 +27,7 @@ FILTERS: dict[str, Filter] = {
     "time": lambda value, _, view: datetime.fromisoformat(str(value)).astimezone(view.tz).strftime("%H:%M"),
     "money": lambda value, *_: money(value),
     "name": lambda value, *_: first_and_patronymic(str(value)),
+    "ending": lambda value, *_: f"{str(value)[-4:-2]}-{str(value)[-2:]}",
     "phone": lambda value, *_: phone_number(str(value)),
     "list": lambda value, *_: listed([str(one) for one in value]),
     "lower": lambda value, *_: str(value).lower(),
@@ -39,6 +40,7 @@ FILTERS: dict[str, Filter] = {
     ),
     "field": lambda value, args, _: str(value.get(args[0], "")) if isinstance(value, dict) else "",
     "join": lambda value, args, _: listed([str(one.get(args[0], "")) for one in value]),
+    "details": lambda value, args, _: listed([_details(one, *args) for one in value]),
 }
 
 
@@ -116,6 +118,13 @@ def _value(name: str, filters: str, view: View, member: dict[str, Any] | None) -
     if isinstance(value, float) and value == int(value):
         value = int(value)
     return str(value)
+
+
+def _details(member: dict[str, Any], name: str, times: str, *more: str) -> str:
+    """A member in words: its name, in brackets what else is known of it, and how many: «Халат (синий, 48) × 2»."""
+    known = ", ".join(str(member[key]) for key in more if member.get(key))
+    count = member.get(times) or 1
+    return f"{member.get(name, '')}{f' ({known})' if known else ''}{f' × {count}' if count > 1 else ''}"
 
 
 def _day(value: Any, view: View) -> str:

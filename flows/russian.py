@@ -100,6 +100,9 @@ def same_place(said: str, known: str) -> bool:
 def how_named(name: str, text: str) -> int:
     """Count the words of a name (of goods, say) that a text has, in any case: «где мои сковородки» names Сковорода 28 см."""
     said = _telling_words(text)
+    if not _telling_words(name):  # a size: 46, XL
+        words = set(_WORD.findall(plain(text)))
+        return int(bool(short := _WORD.findall(plain(name))) and words.issuperset(short))
     return sum(
         any(
             one == word or (not (one + word).isascii() and (_alike(one, word) or _same_stem(one, word))) for one in said

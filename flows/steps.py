@@ -113,7 +113,7 @@ class Run:
     offered: str | None = None
     steps: int = 0
 
-    def outcome(self, act: Act) -> Mapping[str, Any]:
+    def outcome(self, act: Act, *, changes: bool = True) -> Mapping[str, Any]:
         """Give the result of a change; after one made in this turn the run goes on with what is known since then.
 
         Raises ActNeeded when the CRM has not been asked yet.
@@ -126,7 +126,7 @@ class Run:
         if change.act.key != act.key:
             raise ContentError(f"another change was made before: {change.act.action}, not {act.action}")
         before = self.turn.facts
-        again = {source.lookup for source in self.pack.sources.values() if source.of == "crm"}
+        again = {source.lookup for source in self.pack.sources.values() if source.of == "crm" and changes}
         kept = {lookup: answer for lookup, answer in before.items() if lookup.source not in again}
         newer = {
             lookup: before.get(lookup, answer) if isinstance(answer, Unavailable) else answer
@@ -242,7 +242,7 @@ class _Server:
             before = self.rules
             self.rules = _merged(self.rules, (*hit.row.rule, *hit.beside))
             signal = self.take(hit.row.steps)
-            if not hit.row.steps or hit.beside:
+            if hit.beside or all(isinstance(step, SetStep) for step in hit.row.steps):
                 self.part.rules = list(_merged(tuple(self.part.rules), self.rules))
             self.rules = before
             if signal is not Signal.ON:
@@ -326,12 +326,12 @@ class _Server:
 
     def act(self, step: ActStep) -> None:
         filled = ((argument, fill(text, self.view)) for argument, text in step.args.items())
-        args = tuple((argument, value) for argument, value in filled if value is not None)
+        args = tuple((argument, value) for argument, value in filled if value)
         act = Act(action=step.act, args=args, since=self.topic.since, rules=self.rules)
-        result = self.run.outcome(act)
+        result = self.run.outcome(act, changes=step.changes)
         self.part.rules = list(_merged(tuple(self.part.rules), self.rules))
         if result.get("ok"):
-            self.topic = replace(self.topic, changed=True)
+            self.topic = replace(self.topic, changed=self.topic.changed or step.changes)
             for slot, key in step.take.items():
                 self.set(slot, result.get(key))
         if step.result:

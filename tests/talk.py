@@ -24,7 +24,7 @@ from bot.errors import CrmActionUnknown, CrmUnavailable
 FOLDER = Path(__file__).parent / "dialogues"
 NOW = datetime.fromisoformat("2026-11-20T12:00:00+03:00")
 MAX_ROUNDS = 60
-KEYS = {"name", "rules", "shows", "now", "pack", "channel", "known", "shop", "slots", "talk", "note"}
+KEYS = {"name", "rules", "shows", "now", "pack", "channel", "known", "shop", "slots", "cannot", "talk", "note"}
 TURN_KEYS = {
     "say", "as", "entities", "verdict", "ranking", "press", "contact", "attachment", "edited", "down", "clock", "request", "expect",
 }  # fmt: skip
@@ -119,6 +119,7 @@ class Conversation:
         self.pack = with_settings(pack, loaded)
         self.crm = DemoCrm(loaded, now=lambda: self.now)
         self.channel = talk.get("channel", "telegram")
+        self.cannot = frozenset(talk.get("cannot") or ())
         self.chat = "c1"
         self.down: set[str] = set(shop.get("down") or ())
         slots = {**({"name_confirmed": True} if talk.get("known") else {}), **(talk.get("slots") or {})}
@@ -190,6 +191,8 @@ class Conversation:
 
     def act(self, act: flows.Act) -> Mapping[str, Any]:
         self.crm.set_down(self.down)
+        if act.action in self.cannot:
+            return {"ok": False, "unsupported": True}
         try:
             return asyncio.run(self.crm.act(act, key=act.key))
         except CrmUnavailable:

@@ -117,7 +117,11 @@ class DemoCrm:
     def _order_view(self, order: Order) -> dict[str, Any]:
         customer = self._customers[order.customer]
         return order_view(
-            order, customer, note=self._notes.get(order.number), cancel_attempt=self._attempts.get(order.number)
+            order,
+            customer,
+            note=self._notes.get(order.number),
+            cancel_attempt=self._attempts.get(order.number),
+            gone=self._gone,
         )
 
     # ---------------------------------------------------------------------------------------------- changes
@@ -151,8 +155,7 @@ class DemoCrm:
         order = self._order(args)
         succeeds = order.cancel_succeeds
         if succeeds is None:
-            under_way = order.status == "exported" and order.stage in ("line_haul", "arrived")
-            succeeds = order.status not in _NEVER_CANCELLED and not under_way
+            succeeds = order.status not in _NEVER_CANCELLED and not _under_way(order)
         self._attempts[order.number] = "done" if succeeds else "failed"
         if not succeeds:
             return {"ok": False, "order": order.number, "status": order.status, "why": "not_accepted"}
@@ -171,6 +174,8 @@ class DemoCrm:
 
     def _edit_data(self, args: Mapping[str, str]) -> Result:
         order = self._order(args)
+        if _under_way(order):  # kept in the customer's card for later orders; the parcel goes where it goes
+            return {"ok": True, "order": order.number, "status": order.status}
         changes: dict[str, Any] = {"address": args.get("address", order.address)}
         if args.get("full_name") and order.name_updates:
             changes["recipient"] = args["full_name"]
@@ -185,21 +190,27 @@ class DemoCrm:
 
     def _edit_items(self, args: Mapping[str, str]) -> Result:
         order = self._order(args)
-        items = self._items(args.get("items", ""), order.items)
-        if not items:
-            return {"ok": False, "order": order.number, "why": "no_items"}
+        items = self._basket(args, order.items)
+        if not items or items == order.items:
+            return {"ok": False, "order": order.number, "why": "no_items" if not items else "nothing_changes"}
         if missing := self._out_of_stock([item for item in items if item not in order.items]):
             return {"ok": False, "order": order.number, "why": "out_of_stock", "items": missing}
         return self._put(order, items=items, total=None, status=order.status_after_change or order.status)
 
     def _calculate_delivery(self, args: Mapping[str, str]) -> Result:
+        """What the order would come to with changes that are only thought of, by the way asked for or the usual one."""
         order = self._order(args)
+        items = self._basket(args, order.items)
+        if not items or args.get("delivery", order.delivery) not in get_args(Delivery):
+            return {"ok": False, "order": order.number, "why": "no_items" if not items else "no_such_delivery"}
+        thought_of = order if items == order.items else order.model_copy(update={"items": items, "total": None})
         return {
             "ok": True,
             "order": order.number,
+            "delivery": args.get("delivery", order.delivery),
             "delivery_price": number(order.delivery_price or Decimal(0)),
             "term_days": order.delivery_term_days,
-            "total": number(total(order)),
+            "total": number(total(thought_of)),
         }
 
     def _set_postponed_note(self, args: Mapping[str, str]) -> Result:
@@ -223,19 +234,30 @@ class DemoCrm:
         return {"ok": True, "customer": customer.id, "full_name": name}
 
     def _create_order(self, args: Mapping[str, str]) -> Result:
-        customer, delivery = self._customers.get(args.get("customer", "")), args.get("delivery", "post")
-        if customer is None or delivery not in get_args(Delivery):
-            return {"ok": False, "why": "no_such_customer" if customer is None else "no_such_delivery"}
+        """A new order: of the goods in `items`, or of those of the order it is made after, with changes."""
+        model, customer = self._named(args), self._customers.get(args.get("customer", ""))
+        if customer is None:
+            return {"ok": False, "why": "no_such_customer"}
+        if model is not None and not args.get("items"):
+            return self._anew(model, args)
+        delivery = args.get("delivery", "post")
+        if delivery not in get_args(Delivery):
+            return {"ok": False, "why": "no_such_delivery"}
         items = self._items(args.get("items", ""), ())
         if not items:
             return {"ok": False, "why": "no_items"}
         return self._place(customer, items, delivery=delivery, address=args.get("address"))
 
     def _reissue_order(self, args: Mapping[str, str]) -> Result:
-        order = self._order(args)
+        return self._anew(self._order(args), args)
+
+    def _anew(self, order: Order, args: Mapping[str, str]) -> Result:
+        items = self._basket(args, order.items)
+        if not items:
+            return {"ok": False, "why": "no_items"}
         return self._place(
             self._customers[order.customer],
-            order.items,
+            items,
             delivery=args.get("delivery") or order.delivery,
             address=args.get("address") or order.address,
             delivery_price=order.delivery_price,
@@ -256,6 +278,22 @@ class DemoCrm:
         self._orders[new] = order
         return {"ok": True, "new_order": new, "status": order.status, "total": number(total(order))}
 
+    def _basket(self, args: Mapping[str, str], known: tuple[Item, ...]) -> tuple[Item, ...] | None:
+        """The lines of an order after a change: `items` whole, or `add`, `remove`, and `item` with `color`, `size`, `good`."""
+        if args.get("items"):
+            return self._items(args["items"], known)
+        dropped = {item.name for item in known if item.name in args.get("remove", "")}
+        kept = [item for item in known if item.name not in dropped]
+        wanted: dict[str, Any] = {key: args[key] for key in ("color", "size") if args.get(key)}
+        if args.get("good"):
+            wanted |= {"name": args["good"], "price": self._price(args["good"])}
+        changed = [item.model_copy(update=wanted) if item.name == args.get("item") else item for item in kept]
+        added = [Item(name=args["add"], price=self._price(args["add"]))] if args.get("add") else []
+        return (*changed, *added) or None
+
+    def _price(self, name: str) -> Decimal:
+        return next((good.price or Decimal(0) for good in self._shop.goods if good.name == name), Decimal(0))
+
     def _items(self, text: str, known: Collection[Item]) -> tuple[Item, ...] | None:
         """Read the lines of an order: a JSON list of {name, quantity, size, color …}, or one line's name.
 
@@ -273,8 +311,15 @@ class DemoCrm:
             return None
 
     def _out_of_stock(self, items: Collection[Item]) -> list[str]:
-        gone = {good.name for good in self._shop.goods if not good.in_stock}
-        return [item.name for item in items if item.name in gone]
+        return [item.name for item in items if item.name in self._gone]
+
+    @property
+    def _gone(self) -> set[str]:
+        return {good.name for good in self._shop.goods if not good.in_stock}
+
+
+def _under_way(order: Order) -> bool:
+    return order.status == "exported" and order.stage in ("line_haul", "arrived")
 
 
 def _digits(phone: str) -> str:

@@ -5,6 +5,7 @@ A client of a real CRM answers with these very keys.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -30,9 +31,17 @@ def card_view(customer: Customer) -> dict[str, Any]:
 
 
 def order_view(
-    order: Order, customer: Customer, *, note: str | None = None, cancel_attempt: str | None = None
+    order: Order,
+    customer: Customer,
+    *,
+    note: str | None = None,
+    cancel_attempt: str | None = None,
+    gone: Collection[str] = (),
 ) -> dict[str, Any]:
-    """An order as facts. `status` is None and `status_known` false for a status that the spec does not have."""
+    """An order as facts. `status` is None and `status_known` false for a status that the spec does not have.
+
+    `gone`: names of goods that have run out; a line of the order tells whether it is `in_stock`.
+    """
     known = not order.status.startswith(RAW)
     stage = (order.stage or "none") if order.status == "exported" else None
     recipient = order.recipient or customer.full_name
@@ -58,7 +67,10 @@ def order_view(
         "recipient": recipient,
         "name_fields_updated": plain(recipient) == plain(customer.full_name),
         "address": order.address,
-        "items": [{**item.model_dump(), "price": number(item.price)} for item in order.items],
+        "items": [
+            {**item.model_dump(), "price": number(item.price), "in_stock": item.name not in gone}
+            for item in order.items
+        ],
         "total": number(total(order)),
         "paid_by": order.payment,
         "fully_prepaid": order.fully_prepaid,

@@ -75,12 +75,23 @@ class TestAnswering:
 
 
 class TestDeeds:
-    async def test_the_crm_is_asked_once_and_told_once(self, world: World) -> None:
+    async def test_the_crm_is_asked_once_for_a_request_and_listeners_are_told(self, world: World) -> None:
         assert await world.say("c1", "заберите") == ["Заберём завтра."]
-        await world.say("c1", "заберите")
-        assert world.crm.asked == ["telegram:c1|book_pickup|order=c1"]
-        assert [one["ok"] for one in world.told("crm")] == [True]
+        assert world.crm.asked == ["telegram:c1|1|book_pickup|order_number=c1"]
+        assert [(one["action"], one["order"], one["ok"]) for one in world.told("crm")] == [("book_pickup", "c1", True)]
         assert len(await world.rows(select(Deed))) == 1
+
+    async def test_the_same_wish_later_is_a_request_of_its_own(self, world: World) -> None:
+        await world.say("c1", "заберите")
+        await world.say("c1", "заберите")
+        assert len(set(world.crm.asked)) == 2
+
+    async def test_what_was_known_before_and_after_a_change_is_stored_in_order(self, world: World) -> None:
+        await world.say("c1", "заберите")
+        (turn,) = await world.rows(select(TurnRow))
+        kinds = ["act" if "act" in one else one["source"] for one in turn.facts]
+        assert "act" in kinds
+        assert turn.facts[kinds.index("act")]["result"] == {"ok": True}
 
     async def test_a_turn_lost_after_the_deed_repeats_it_under_the_same_key(self, world: World) -> None:
         await world.receive(world.incoming("c1", text="заберите"))

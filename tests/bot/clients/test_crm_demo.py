@@ -228,6 +228,20 @@ class TestChanges:
         for nonsense in ("", "5", "[5]", '[{"nme": "x"}]', '[{"name": "Плед", "quantity": 0}]'):
             assert (await do(crm, "edit_items", order_number="200", items=nonsense))["ok"] in (False,), nonsense
 
+    async def test_a_basket_changes_line_by_line(self, crm: DemoCrm) -> None:
+        before = (await order(crm, "200"))["items"]
+        done = await do(crm, "edit_items", order_number="200", item=before[0]["name"], color="синий")
+        assert done["ok"]
+        assert (await order(crm, "200"))["items"][0]["color"] == "синий"
+        assert (await do(crm, "edit_items", order_number="200", remove=before[0]["name"]))["why"] == "no_items"
+        assert (await do(crm, "edit_items", order_number="200", remove="Ничего такого"))["why"] == "nothing_changes"
+
+    async def test_delivery_is_calculated_for_a_change_that_is_only_thought_of(self, crm: DemoCrm) -> None:
+        before = await do(crm, "calculate_delivery", order_number="200")
+        thought = await do(crm, "calculate_delivery", order_number="200", add="Плед")
+        assert thought["total"] > before["total"]
+        assert await do(crm, "calculate_delivery", order_number="200") == before
+
     async def test_confirming_and_returning_to_a_status(self, crm: DemoCrm) -> None:
         assert (await do(crm, "confirm_order", order_number="203"))["status"] == "buffer"
         assert (await do(crm, "return_to_status", order_number="203", status="closed_region"))[
