@@ -115,8 +115,8 @@ def _value(name: str, filters: str, view: View, member: dict[str, Any] | None) -
         if filter_name not in FILTERS:
             raise ContentError(f"unknown filter {filter_name!r}")
         value = FILTERS[filter_name](value, arguments.split(",") if arguments else [], view)
-    if isinstance(value, float) and value == int(value):
-        value = int(value)
+    if isinstance(value, float):
+        return str(int(value)) if value == int(value) else str(value).replace(".", ",")
     return str(value)
 
 
