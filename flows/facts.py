@@ -241,6 +241,9 @@ class View:
             return None if None in numbers else sum(numbers)
         if fact.words is not None:
             return read_words(fact.words, self.words(fact.words.within))
+        if fact.captured is not None:
+            found = re.findall(fact.captured.pattern, self.words(fact.captured.within), re.IGNORECASE)
+            return found[-1].strip(" ,.") if found else None
         if fact.mentioned is not None:
             return self._mentioned(fact.mentioned)
         if fact.entry is not None:

@@ -60,6 +60,13 @@ class Words(Part):
     # this turn's text, all words of the request, or all words of the conversation
 
 
+class Captured(Part):
+    """Read a piece out of the customer's words: the first group of the last match, case ignored."""
+
+    pattern: str
+    within: Literal["turn", "topic", "all"] = "topic"
+
+
 class Slot(Part):
     """Something the customer tells. Filled by a `collect` step's answer, by an entity, by words or by a button."""
 
@@ -192,6 +199,8 @@ class Fact(Part):
     same_place: Text2 | None = None
     recent: Recent | None = None
     words: Words | None = None
+    captured: Captured | None = None
+    # text
     mentioned: Mention | None = None
     # list: the members that the customer names
     entry: Entry | None = None
@@ -208,7 +217,7 @@ class Fact(Part):
 
 FACT_WAYS = (
     "path", "cases", "when", "days_since", "plus_days", "sum_of", "month_of", "count", "leading", "pick", "last", "those", "every",
-    "same_name", "same_place", "recent", "words", "mentioned", "entry", "known",
+    "same_name", "same_place", "recent", "words", "captured", "mentioned", "entry", "known",
 )  # fmt: skip
 
 
