@@ -19,6 +19,11 @@ MOST_WORDS_OF_A_PLACE = 4
 
 def answer(pack: Pack, turn: Turn, name: str) -> Any:
     """Return the value that the turn gives to the slot that was asked for, or None when it is no answer to it."""
+    value = _answer(pack, turn, name)
+    return None if isinstance(value, str) and len(value.split()) < pack.slots[name].min_words else value
+
+
+def _answer(pack: Pack, turn: Turn, name: str) -> Any:
     slot = pack.slots[name]
     if (value := _from_press(pack, turn, name)) is not None:
         return value

@@ -88,6 +88,8 @@ class Slot(Part):
     # other slots that an answer to the question for it may fill too (name and phone in one message)
     free: bool = False
     # any text is an answer to the question for it
+    min_words: int = 1
+    # fewer are no answer («Карпенко», where the whole name is asked)
     story: bool = False
     # free, and told at length: what sounds like another request is part of it, but for `urgent` ones and questions
     pattern: str | None = None

@@ -30,6 +30,7 @@ FILTERS: dict[str, Filter] = {
     "ending": lambda value, *_: f"{str(value)[-4:-2]}-{str(value)[-2:]}",
     "phone": lambda value, *_: phone_number(str(value)),
     "list": lambda value, *_: listed([str(one) for one in value]),
+    "names": lambda value, *_: " ".join(word[:1].upper() + word[1:] for word in str(value).split()),
     "lower": lambda value, *_: str(value).lower(),
     "first": lambda value, *_: str(value)[:1].upper() + str(value)[1:],
     "short": lambda value, args, _: (
@@ -55,6 +56,12 @@ def fill(text: str, view: View, member: dict[str, Any] | None = None) -> str | N
         return re.sub(r"[ \t]{2,}", " ", _put(text, view, member)).strip()
     except _Unknown:
         return None
+
+
+def fill_in(text: str, view: View) -> str:
+    """Put values into a text for people; a dash stands for one that is not known."""
+    text = OPTIONAL.sub(lambda part: _optional(part[1], view, None), text)
+    return PLACEHOLDER.sub(lambda found: fill(found[0], view) or "—", text).strip()
 
 
 def render(pack: Pack, name: str, view: View, seed: int, last: int | None = None) -> tuple[str, int]:

@@ -35,7 +35,7 @@ from flows.pack import (
     Stop,
     TableStep,
 )  # fmt: skip
-from flows.phrases import fill, phrase, render
+from flows.phrases import fill, fill_in, phrase, render
 from flows.tables import hits
 
 MAX_STEPS = 250
@@ -325,10 +325,11 @@ class _Server:
         self.look()
 
     def act(self, step: ActStep) -> None:
-        filled = ((argument, fill(text, self.view)) for argument, text in step.args.items())
-        args = tuple((argument, value) for argument, value in filled if value)
+        filled = {argument: fill(text, self.view) for argument, text in step.args.items()}
+        args = tuple((argument, value) for argument, value in filled.items() if value)
         act = Act(action=step.act, args=args, since=self.topic.since, rules=self.rules)
-        result = self.run.outcome(act, changes=step.changes)
+        missing = None in filled.values()  # what a change cannot do without is not known: the CRM is not asked
+        result = {"ok": False} if missing else self.run.outcome(act, changes=step.changes)
         self.part.rules = list(_merged(tuple(self.part.rules), self.rules))
         if result.get("ok"):
             self.topic = replace(self.topic, changed=self.topic.changed or step.changes)
@@ -349,8 +350,8 @@ class _Server:
         hours = category.due_hours if step.due_hours is None else step.due_hours
         self.run.cases.append(
             Wanted(
-                queue=step.queue or category.queue, why=fill(step.why, self.view) or step.why, rules=self.rules,
-                topic=self.topic, next_step=step.next_step and fill(step.next_step, self.view), priority=category.priority,
+                queue=step.queue or category.queue, why=fill_in(step.why, self.view), rules=self.rules,
+                topic=self.topic, next_step=step.next_step and fill_in(step.next_step, self.view), priority=category.priority,
                 category=step.case, due_hours=hours,
             )
         )  # fmt: skip
@@ -370,8 +371,8 @@ class _Server:
         self.topic = replace(self.topic, handoff=True, rules=_merged(self.topic.rules, self.rules))
         self.run.handoffs.append(
             Wanted(
-                queue=queue, why=fill(step.why, self.view) or step.why, rules=self.rules, topic=self.topic,
-                next_step=step.next_step and fill(step.next_step, self.view), notice=step.notice, priority=step.urgency,
+                queue=queue, why=fill_in(step.why, self.view), rules=self.rules, topic=self.topic,
+                next_step=step.next_step and fill_in(step.next_step, self.view), notice=step.notice, priority=step.urgency,
                 category=step.category or (self.view.get(later) if later else None), marks=step.mark,
             )
         )  # fmt: skip

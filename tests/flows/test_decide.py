@@ -169,6 +169,13 @@ class TestChanges:
         assert decision.handoff is not None
         assert decision.handoff.summary["reason"] == "Продлить не вышло (unavailable)"
 
+    def test_what_is_not_known_is_a_dash_to_people(self, talk: Talk) -> None:
+        talk.loans = [loan for loan in talk.loans if loan["title"] != "Идиот"]
+        decision = self.agree(talk)
+        assert talk.acts == []
+        assert decision.handoff is not None
+        assert decision.handoff.summary["reason"] == "Продлить не вышло (—)"
+
     def test_the_same_wish_later_is_another_change(self, talk: Talk) -> None:
         self.agree(talk)
         assert texts(self.agree(talk)) == ["Продлили на 3 дня, до 26 ноября."]
