@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import conversations, desk, events, requests, scripted
+from bot import conversations, desk, events, scripted, sweep
 from bot.app import Assistant
 from bot.channels import Channel, Incoming, Kind, Outgoing, Receive
 from bot.clients import Nlu
@@ -159,7 +159,7 @@ class Script:
             case ClockLine():
                 self._clock.move(line.clock)
                 async with self._assistant.sessions.begin() as session:
-                    await requests.sweep(session, self._assistant.desk, self._clock.now())
+                    await sweep.sweep(session, self._assistant.desk, self._clock.now())
             case DownLine():
                 self._switches.set(self._assistant, frozenset(line.down))
         await self._assistant.settle()

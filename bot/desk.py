@@ -30,8 +30,8 @@ from bot.errors import (
     TargetOffShift,
     TimeOver,
 )
-from bot.models import Agent, Conversation, Message, Request, Sender, State
-from bot.requests import IN_HAND, settle_owner, to_queue
+from bot.models import LIVE, Agent, Conversation, Message, Request, Sender, State
+from bot.requests import settle_owner, to_queue
 from bot.timeline import Desk, log_event, notify, show, tell_of
 
 RESOLUTIONS = ("solved", "not_solved")
@@ -108,7 +108,7 @@ async def _why_not(session: AsyncSession, agent: Agent, conversation_id: int, no
     """Why the request of a conversation cannot be taken."""
     found = await session.scalars(
         select(Request)
-        .where(Request.conversation_id == conversation_id, Request.state.in_((State.QUEUED, *IN_HAND)))
+        .where(Request.conversation_id == conversation_id, Request.state.in_(LIVE))
         .order_by(Request.task, Request.id)
     )
     states = found.all()
@@ -318,7 +318,7 @@ async def _in_hand(session: AsyncSession, agent_name: str, conversation_id: int)
         raise ConversationUnknown
     found = await session.scalars(
         select(Request)
-        .where(Request.conversation_id == conversation_id, Request.state.in_((State.QUEUED, *IN_HAND)))
+        .where(Request.conversation_id == conversation_id, Request.state.in_(LIVE))
         .order_by(Request.task, Request.id.desc())
         .execution_options(populate_existing=True)
     )

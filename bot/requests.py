@@ -1,6 +1,6 @@
 """Requests: the customer's matter with people, from the handoff to the end of the time for coming back.
 
-Here is what the customer, the bot and the clock do with a request; what agents do is in `bot.desk`. Each function changes
+Here is what the customer and the bot do with a request; what agents do is in `bot.desk`, what time does in `bot.sweep`. Each function changes
 a request, writes its timeline, tells the customer in the pack's words and adds the delivery job, all in the session's
 transaction. Whoever changes a request holds the lock of its conversation.
 """
@@ -16,14 +16,13 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import conversations, queues
+from bot import queues
 from bot.errors import AlreadyJoined, RequestGone
 from bot.masking import mask, masked
-from bot.models import REQUEST_NUMBERS, Agent, Conversation, Message, Owner, Request, State
+from bot.models import IN_HAND, LIVE, REQUEST_NUMBERS, Agent, Conversation, Message, Owner, Request, State
 from bot.timeline import Desk as Desk
 from bot.timeline import log_event, notify, show, tell_of
 
-IN_HAND = (State.ASSIGNED, State.WAITING_CUSTOMER)
 WANTS_LENGTH = 1200
 
 
@@ -95,7 +94,7 @@ async def current(session: AsyncSession, conversation_id: int) -> Request | None
         select(Request).where(
             Request.conversation_id == conversation_id,
             ~Request.task,
-            Request.state.in_((State.QUEUED, *IN_HAND, State.SOLVED)),
+            Request.state.in_((*LIVE, State.SOLVED)),
         )
     )
 
@@ -126,7 +125,7 @@ async def live(session: AsyncSession, conversation_id: int, *, now: datetime) ->
     """What a line of the customer concerns, besides the bot."""
     found = await session.scalars(
         select(Request)
-        .where(Request.conversation_id == conversation_id, Request.state.in_((State.QUEUED, *IN_HAND, State.SOLVED)))
+        .where(Request.conversation_id == conversation_id, Request.state.in_((*LIVE, State.SOLVED)))
         .order_by(Request.task, Request.id.desc())
     )
     requests = found.all()
@@ -274,58 +273,6 @@ async def close(
     tell_of(session, conversation, "state", request=request.number, state=State.CLOSED)
     if request.spoken and not silent:
         await notify(session, desk, conversation, desk.pack.manifest.notices.closed, request, now=now)
-
-
-# --------------------------------------------------------------------------------------------------- what time does
-async def sweep(session: AsyncSession, desk: Desk, now: datetime) -> int:
-    """Do all that has fallen due by now, and return how much it was. Work that others are at is left to them.
-
-    Closes solved requests, gives those that waited long enough for the customer back to their agents, ends first
-    claims, and marks cases whose promised time has passed.
-    """
-    fallen = (
-        (Request.state == State.SOLVED) & (Request.close_at <= now)
-        | (Request.state == State.WAITING_CUSTOMER) & (Request.wait_until <= now)
-        | (Request.state == State.QUEUED) & (Request.claim_until <= now)
-        | Request.state.in_((State.QUEUED, *IN_HAND)) & (Request.due <= now) & Request.overdue_at.is_(None)
-    )
-    found = await session.execute(select(Request.id, Request.conversation_id).where(fallen).order_by(Request.id))
-    done = 0
-    for request_id, conversation_id in found.all():
-        conversation = await conversations.lock(session, conversation_id, skip=True)
-        request = await session.get(Request, request_id, populate_existing=True)
-        if conversation is not None and request is not None:
-            done += await _fall_due(session, desk, conversation, request, now)
-    return done
-
-
-async def _fall_due(
-    session: AsyncSession, desk: Desk, conversation: Conversation, request: Request, now: datetime
-) -> int:
-    done = 0
-    if request.state == State.SOLVED and request.close_at and request.close_at <= now:
-        await close(session, desk, conversation, request, now=now)
-        done += 1
-    if request.state == State.WAITING_CUSTOMER and request.wait_until and request.wait_until <= now:
-        agent = await session.get(Agent, request.agent_id)
-        request.wait_until = None
-        if agent is not None and agent.on_shift:
-            request.state = State.ASSIGNED
-            await log_event(session, request, "wait_over", now, agent=agent.name)
-            tell_of(session, conversation, "state", request=request.number, state=State.ASSIGNED)
-        else:
-            await to_queue(session, desk, conversation, request, "wait_over", now=now)
-        done += 1
-    if request.state == State.QUEUED and request.claim_until and request.claim_until <= now:
-        request.claim_until = None
-        await log_event(session, request, "claim_over", now, agent=request.manager)
-        done += 1
-    if request.due and request.due <= now and request.overdue_at is None and request.ended_at is None:
-        request.overdue_at = now
-        await log_event(session, request, "overdue", now)
-        tell_of(session, conversation, "overdue", request=request.number, due=request.due.isoformat())
-        done += 1
-    return done
 
 
 # ------------------------------------------------------------------------------------------------- shared with desk

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from bot import conversations, requests
+from bot import conversations
 from bot.clock import Clock
 from bot.database import Sessions
-from bot.requests import Desk
+from bot.sweep import sweep
+from bot.timeline import Desk
 
 UPKEEP_LOCK = 7_264_003
 RECEIPTS_KEPT = timedelta(days=30)
@@ -22,7 +23,7 @@ async def upkeep(sessions: Sessions, desk: Desk, clock: Clock) -> int:
         if not await session.scalar(select(func.pg_try_advisory_xact_lock(UPKEEP_LOCK))):
             return 0
         now = clock.now()
-        done = await requests.sweep(session, desk, now)
+        done = await sweep(session, desk, now)
         done += await conversations.recover(session, desk.jobs, now=now)
         await conversations.forget_receipts(session, before=now - RECEIPTS_KEPT)
         return done

@@ -278,9 +278,9 @@ class TestResolve:
         await act(joined, desk.resolve, "anna", text="Заменили цепь")
         joined.clock.forward(hours=30)
         async with joined.sessions.begin() as session:
-            from bot import requests
+            from bot import sweep
 
-            await requests.sweep(session, joined.desk, joined.clock.now())
+            await sweep.sweep(session, joined.desk, joined.clock.now())
         await joined.say("c1", "мастера")
         (earlier,) = (await joined.request("T-1002")).summary["contacts_before"]
         assert (earlier["number"], earlier["solution"], earlier["agent"]) == ("T-1001", "Заменили цепь", "anna")

@@ -148,18 +148,18 @@ class TestSweep:
     async def test_what_is_due_is_done_once(self, world: World) -> None:
         await world.say("c1", "напишите")
         world.clock.forward(days=3)
-        from bot import requests
+        from bot import sweep
 
         for expected in (1, 0):
             async with world.sessions.begin() as session:
-                assert await requests.sweep(session, world.desk, world.clock.now()) == expected
+                assert await sweep.sweep(session, world.desk, world.clock.now()) == expected
 
     async def test_what_another_is_at_is_left_to_them(self, world: World) -> None:
-        from bot import conversations, requests
+        from bot import conversations, sweep
 
         await world.say("c1", "напишите")
         world.clock.forward(days=3)
         async with world.sessions.begin() as other:
             await conversations.lock(other, await world.id_of("c1"))
             async with world.sessions.begin() as session:
-                assert await requests.sweep(session, world.desk, world.clock.now() + timedelta(0)) == 0
+                assert await sweep.sweep(session, world.desk, world.clock.now() + timedelta(0)) == 0

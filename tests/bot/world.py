@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import agents, conversations, database, delivery, events, requests, turns
+from bot import agents, conversations, database, delivery, events, requests, sweep, turns
 from bot.channels import Incoming, Kind, Outgoing, Receive
 from bot.clock import FixedClock
 from bot.errors import CrmUnavailable, NluUnavailable
@@ -149,7 +149,7 @@ class World:
         """Move the clock and do what falls due; returns what chat c1 hears."""
         self.clock.forward(**step)
         async with self.sessions.begin() as session:
-            await requests.sweep(session, self.desk, self.clock.now())
+            await sweep.sweep(session, self.desk, self.clock.now())
         return await self.settle()
 
     # ---------------------------------------------------------------------------------------------- the agents' side

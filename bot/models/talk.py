@@ -1,7 +1,6 @@
-"""The tables. Invariants are constraints with names; relationships are never loaded by accident.
+"""Tables of the talk: conversations, messages, turns, and what turns leave behind.
 
-A `message` without audience (sender `note`) is internal. A `request` is the customer's matter with people: its timeline
-(`request_events`) is what happened, its columns are where it stands now.
+A message without audience (sender `note`) is internal. Outgoing messages are at the same time the outbox.
 """
 
 from __future__ import annotations
@@ -10,47 +9,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    DateTime,
-    ForeignKey,
-    Identity,
-    Index,
-    MetaData,
-    Sequence,
-    Text,
-    UniqueConstraint,
-)
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint
 from sqlalchemy import text as sql
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
-CONVENTION = {
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-    "pk": "pk_%(table_name)s",
-}
-
-
-class Base(DeclarativeBase):
-    """Base of all tables."""
-
-    metadata = MetaData(naming_convention=CONVENTION)
-    type_annotation_map = {  # noqa: RUF012  SQLAlchemy reads it off the class
-        str: Text,
-        int: BigInteger,
-        datetime: DateTime(timezone=True),
-        dict[str, Any]: JSONB,
-        list[dict[str, Any]]: JSONB,
-        list[str]: ARRAY(Text),
-    }
-
-
-REQUEST_NUMBERS = Sequence("request_numbers", start=1001, metadata=Base.metadata)
+from bot.models.base import Base
 
 
 class Owner(StrEnum):
@@ -82,21 +45,6 @@ class Delivery(StrEnum):
     # the bot's, but an agent owns the conversation
     UNKNOWN = "unknown"
     # two attempts, and the messenger never said whether it was sent
-
-
-class State(StrEnum):
-    """Where a request stands."""
-
-    QUEUED = "queued"
-    ASSIGNED = "assigned"
-    WAITING_CUSTOMER = "waiting_customer"
-    SOLVED = "solved"
-    CANCELLED = "cancelled"
-    CLOSED = "closed"
-
-
-LIVE = (State.QUEUED, State.ASSIGNED, State.WAITING_CUSTOMER)
-"""States in which people still have work with a request."""
 
 
 class Conversation(Base):
@@ -217,116 +165,6 @@ class TurnRow(Base):
     ms: Mapped[int]
     error: Mapped[str | None]
     # class of what went wrong inside, when something did
-
-
-class Request(Base):
-    """The customer's matter with people: a handoff, or a task for later."""
-
-    __tablename__ = "requests"
-    __table_args__ = (
-        CheckConstraint(
-            "state IN ('queued', 'assigned', 'waiting_customer', 'solved', 'cancelled', 'closed')", name="state"
-        ),
-        CheckConstraint("priority IN ('low', 'normal', 'high', 'urgent')", name="priority"),
-        CheckConstraint(
-            "(state IN ('assigned', 'waiting_customer')) = (agent_id IS NOT NULL)", name="agent_when_assigned"
-        ),
-        CheckConstraint("NOT talking OR state IN ('assigned', 'waiting_customer')", name="talking_when_assigned"),
-        CheckConstraint("(category IS NULL) OR (due IS NOT NULL)", name="case_has_due"),
-        Index(
-            "uq_requests_one_live_handoff", "conversation_id", unique=True,
-            postgresql_where=sql("NOT task AND state IN ('queued', 'assigned', 'waiting_customer', 'solved')"),
-        ),
-        Index("ix_requests_waiting", "queue", "opened_at", postgresql_where=sql("state = 'queued'")),
-    )  # fmt: skip
-
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
-    number: Mapped[str] = mapped_column(unique=True)
-    # told to the customer: T-1001
-    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id"), index=True)
-    task: Mapped[bool]
-    # work beside the talk: the bot goes on talking. Otherwise the conversation itself was handed over
-    talking: Mapped[bool] = mapped_column(default=False)
-    # its agent speaks with the customer: the conversation is the agent's, the bot is silent
-    spoken: Mapped[bool] = mapped_column(default=False)
-    # an agent has spoken with the customer in it at some time: a reply reopens it (CX-07)
-    category: Mapped[str | None]
-    # a case's kind; with it goes a due time
-    due: Mapped[datetime | None]
-    queue: Mapped[str]
-    priority: Mapped[str]
-    state: Mapped[str]
-    topic: Mapped[str | None]
-    customer_id: Mapped[str | None] = mapped_column(index=True)
-    # the CRM's id
-    orders: Mapped[list[str]]
-    marks: Mapped[list[str]]
-    rules: Mapped[list[str]]
-    comment: Mapped[str]
-    summary: Mapped[dict[str, Any]]
-    vip: Mapped[bool] = mapped_column(default=False)
-    manager: Mapped[str | None]
-    # agent with the first claim …
-    claim_until: Mapped[datetime | None]
-    # … until then
-    agent_id: Mapped[int | None] = mapped_column(ForeignKey("agents.id"), index=True)
-    last_agent_id: Mapped[int | None] = mapped_column(ForeignKey("agents.id"))
-    # who had it last: gets it back when the customer returns (CX-07)
-    opened_at: Mapped[datetime]
-    queued_place: Mapped[int]
-    # place in the queue when it was opened: the measure of expected waits
-    taken_at: Mapped[datetime | None]
-    # the first time
-    answered_at: Mapped[datetime | None]
-    # first reply of a person
-    wait_until: Mapped[datetime | None]
-    solved_at: Mapped[datetime | None]
-    close_at: Mapped[datetime | None]
-    # a solved request closes then
-    overdue_at: Mapped[datetime | None]
-    # when it was noticed that the due time has passed
-    ended_at: Mapped[datetime | None]
-    resolution: Mapped[str | None]
-    resolved_category: Mapped[str | None]
-    solution: Mapped[str | None]
-
-    conversation: Mapped[Conversation] = relationship(lazy="raise")
-    agent: Mapped[Agent | None] = relationship(lazy="raise", foreign_keys=[agent_id])
-
-    @property
-    def is_case(self) -> bool:
-        """Tell whether it is work for later with a due time."""
-        return self.category is not None
-
-
-class RequestEvent(Base):
-    """The timeline of a request: what happened, when, by whom."""
-
-    __tablename__ = "request_events"
-
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
-    request_id: Mapped[int] = mapped_column(ForeignKey("requests.id"), index=True)
-    at: Mapped[datetime]
-    kind: Mapped[str]
-    # opened, appended, assigned, replied, noted, declined, transferred, waiting_customer, resumed, solved, reopened …
-    agent: Mapped[str | None]
-    data: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=sql("'{}'::jsonb"))
-
-
-class Agent(Base):
-    """A person at the desk."""
-
-    __tablename__ = "agents"
-    __table_args__ = (CheckConstraint("role IN ('agent', 'supervisor', 'trainer', 'admin')", name="role"),)
-
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
-    name: Mapped[str] = mapped_column(unique=True)
-    title: Mapped[str]
-    # what the customer reads
-    queues: Mapped[list[str]] = mapped_column(default=list)
-    skills: Mapped[list[str]] = mapped_column(default=list)
-    role: Mapped[str] = mapped_column(default="agent")
-    on_shift: Mapped[bool] = mapped_column(Boolean, default=False)
 
 
 class Deed(Base):

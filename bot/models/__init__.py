@@ -1,0 +1,21 @@
+"""The tables. Invariants are constraints with names; relationships are never loaded by accident."""
+
+from bot.models.base import Base
+from bot.models.talk import (
+    Conversation,
+    Deed,
+    Delivery,
+    Label,
+    Message,
+    Offset,
+    Owner,
+    Receipt,
+    Sender,
+    TurnRow,
+)  # fmt: skip
+from bot.models.work import IN_HAND, LIVE, REQUEST_NUMBERS, Agent, Request, RequestEvent, State
+
+__all__ = [
+    "IN_HAND", "LIVE", "REQUEST_NUMBERS", "Agent", "Base", "Conversation", "Deed", "Delivery", "Label", "Message", "Offset", "Owner",
+    "Receipt", "Request", "RequestEvent", "Sender", "State", "TurnRow",
+]  # fmt: skip
