@@ -8,28 +8,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import func, select
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import conversations, events, labels, requests, timeline
+from bot import conversations, events, requests, timeline
 from bot.deciding import Tools as Tools
 from bot.deciding import decide, to_people
-from bot.errors import (
-    AlreadyJoined,
-    NluUnavailable,
-    RequestGone,
-    StoreUnavailable,
-)
-from bot.models import Conversation, Message, Request, Sender, State, TurnRow
-from bot.timeline import Desk, tell_of
+from bot.errors import NluUnavailable
+from bot.models import Conversation, Message, Request
+from bot.outcome import Outcome, store, store_failed
+from bot.timeline import tell_of
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +32,6 @@ LONGEST_BURST = 5
 """A burst is waited for at most this many quiet windows."""
 HELPED = ("affirm", "thanks", "goodbye")
 """Intents that leave a solved request solved; a pack's setting `helped_intents` replaces them."""
-
-_TURN: TypeAdapter[flows.Turn] = TypeAdapter(flows.Turn)
 
 
 # ------------------------------------------------------------------------------------------------------- the turn
@@ -100,7 +93,7 @@ async def _serve_safely(
             await _serve(session, tools, conversation, lines, now)
         return
     except Exception as caught:
-        if _store_failed(caught):
+        if store_failed(caught):
             raise
         error = caught
     log.error("turn_undone", extra={"conversation": conversation_id}, exc_info=error)
@@ -113,14 +106,8 @@ async def _serve_safely(
     if waiting is not None:
         turn = replace(turn, request=await timeline.describe(session, waiting, now=now))
     decision = to_people(tools.pack, turn)
-    await _store(session, tools, again, lines, turn, decision, waiting, error=type(error).__name__, ms=0)
-
-
-def _store_failed(error: Exception) -> bool:
-    """Whether the database itself failed, not what was asked of it: then the lines stay unread and the job comes again."""
-    if isinstance(error, DBAPIError):
-        return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
-    return isinstance(error, SQLAlchemyError)
+    made = Outcome(lines=lines, turn=turn, decision=decision, waiting=waiting, error=type(error).__name__)
+    await store(session, tools, again, made)
 
 
 async def _serve(
@@ -205,139 +192,8 @@ async def _answer(
         log.exception("turn_failed", extra={"conversation": conversation.id, "error": error})
         decision = to_people(tools.pack, turn)
     ms = int((time.perf_counter() - begun) * 1000)
-    await _store(session, tools, conversation, lines, turn, decision, waiting, error=error, ms=ms)
-
-
-async def _store(
-    session: AsyncSession,
-    tools: Tools,
-    conversation: Conversation,
-    lines: list[Message],
-    turn: flows.Turn,
-    decision: flows.Decision,
-    waiting: Request | None,
-    *,
-    error: str | None,
-    ms: int,
-) -> None:
-    """Store the turn with what explains it, carry its decision out, and keep what a trainer should see."""
-    read = flows.to_json(turn.parse) if turn.parse else None
-    row = TurnRow(
-        conversation_id=conversation.id, at=turn.now, parse=read, facts=_facts(turn), error=error, ms=ms,
-        given=_TURN.dump_python(replace(turn, parse=None, facts={}, changes=()), mode="json"), rules=list(decision.rules),
-        decision=flows.to_json(decision), pack=f"{tools.pack.manifest.name}@{tools.pack.version}",
-        model=turn.parse.model if turn.parse else "",
-    )  # fmt: skip
-    session.add(row)
-    await session.flush()
-    for line in lines:
-        line.turn_id, line.read_at = row.id, turn.now
-    await _carry_out(session, tools, conversation, lines, turn, decision, row, waiting)
-    if read is not None:
-        reasons = [name for name, holds in (("unsure", decision.unsure), ("handoff", decision.handoff)) if holds]
-        for reason in reasons:
-            await labels.collect(session, row.id, conversation.id, turn.text, reason, now=turn.now, read=read)
-
-
-# ------------------------------------------------------------------------------------------------- carrying it out
-async def _carry_out(
-    session: AsyncSession,
-    tools: Tools,
-    conversation: Conversation,
-    lines: list[Message],
-    turn: flows.Turn,
-    decision: flows.Decision,
-    row: TurnRow,
-    waiting: Request | None,
-) -> None:
-    """Store requests first, then the words: no customer hears of a request that does not exist (CX-02)."""
-    desk, now, state, messages = tools.desk, turn.now, decision.state, decision.messages
-    opened: Request | None = None
-    stored = True
-    if decision.handoff is not None or decision.cases:
-        try:
-            opened = await _store_requests(session, desk, conversation, turn, decision)
-        except StoreUnavailable:
-            stored = False
-            state = _as_if_not_handed_over(turn, state)
-            messages = () if decision.cases else messages
-    conversation.state = flows.to_json(state)
-    for said in messages:
-        await conversations.say(
-            session, desk.jobs, conversation.id, Sender.BOT, said, now=now, turn_id=row.id,
-            request_id=waiting.id if waiting else None,
-        )  # fmt: skip
-    if not stored:
-        queue = decision.handoff.queue if decision.handoff else decision.cases[0].queue
-        store_down = tools.pack.manifest.notices.store_down
-        await timeline.notify(session, desk, conversation, store_down, None, now=now, queue=queue)
-    if opened is not None and decision.handoff is not None:
-        for line in lines:
-            line.request_id = opened.id
-        await requests.announce(session, desk, conversation, opened, decision.handoff.notice, now=now)
-    if decision.cancel_request:
-        try:
-            await requests.cancel(session, desk, conversation, now=now)
-        except (RequestGone, AlreadyJoined):
-            log.info("nothing_to_cancel", extra={"conversation": conversation.id})
-    elif waiting is not None:
-        before = len(turn.state.answered)
-        answered = [asdict(one) for one in decision.state.answered[before:]]
-        await requests.append(session, desk, waiting, lines, now=now, why=decision.append, answered=answered)
-        if row.error is not None:
-            await requests.announce(session, desk, conversation, waiting, None, now=now)
-
-
-async def _store_requests(
-    session: AsyncSession, desk: Desk, conversation: Conversation, turn: flows.Turn, decision: flows.Decision
-) -> Request | None:
-    """Store the handoff and the tasks of a decision, all or none; return the handoff's request."""
-    if flows.Unavailable.STORE in turn.down:
-        raise StoreUnavailable
-    point, opened = events.mark(session), None
-    try:
-        async with session.begin_nested():
-            if decision.handoff is not None:
-                old = await requests.current(session, conversation.id)
-                if old is not None and old.state == State.SOLVED:
-                    await requests.close(session, desk, conversation, old, now=turn.now, silent=True)
-                opened = await requests.open_request(
-                    session, desk, conversation, decision.handoff, now=turn.now, card=_card(turn, decision.handoff)
-                )
-            for case in decision.cases:
-                await requests.open_request(session, desk, conversation, case, now=turn.now, task=True)
-    except DBAPIError as error:
-        if _store_failed(error):
-            raise
-        events.forget_since(session, point)
-        log.exception("request_not_stored", extra={"conversation": conversation.id})
-        raise StoreUnavailable from error
-    return opened
-
-
-def _as_if_not_handed_over(turn: flows.Turn, state: flows.ConversationState) -> flows.ConversationState:
-    """The state after a handoff that could not be stored: what the next try needs is still there."""
-    words = (*turn.state.words, turn.text) if turn.text.strip() else turn.state.words
-    return replace(
-        state, words=words, answered=turn.state.answered, promised=turn.state.promised,
-        attachments=(*turn.state.attachments, *turn.attachments),
-    )  # fmt: skip
-
-
-def _card(turn: flows.Turn, handoff: flows.Handoff) -> Mapping[str, Any] | None:
-    """The customer's card, if the turn has looked it up: of who is identified, else of who the account is linked to.
-
-    Whose account it is decides about the place in the queue (VIP-01) before anybody is identified; it shows nothing.
-    """
-    identified = (handoff.summary.get("customer") or {}).get("id")
-    linked = ("account", f"{turn.channel}:{turn.chat}")
-    for key, answer in turn.facts.items():
-        if key.source == "customer" and isinstance(answer, Mapping):
-            if identified is not None and answer.get("id") == identified:
-                return answer
-            if identified is None and linked in tuple(key.args):
-                return answer
-    return None
+    made = Outcome(lines=lines, turn=turn, decision=decision, waiting=waiting, error=error, ms=ms)
+    await store(session, tools, conversation, made)
 
 
 def _understood(parse: flows.Parse) -> dict[str, Any]:
@@ -346,16 +202,3 @@ def _understood(parse: flows.Parse) -> dict[str, Any]:
         "intents": [{"name": one.name, "confidence": one.confidence} for one in parse.intents],
         "entities": [{"entity": one.entity, "value": one.value, "text": one.text} for one in parse.entities],
     }
-
-
-def _facts(turn: flows.Turn) -> list[dict[str, Any]]:
-    """Facts as stored with the turn: what was known, each change, and what was known after it."""
-    told = _answers(turn.facts)
-    for change in turn.changes:
-        told.append({"act": change.act.key, "result": dict(change.result)})
-        told += _answers(change.facts)
-    return told
-
-
-def _answers(facts: Mapping[flows.Lookup, Any]) -> list[dict[str, Any]]:
-    return [{"source": key.source, "args": dict(key.args), "answer": answer} for key, answer in facts.items()]

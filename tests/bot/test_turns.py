@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import turns
+from bot import outcome, turns
 from bot.channels import Kind
 from bot.models import Deed, Label, Message, Request, TurnRow
 from tests.bot.world import START, World
@@ -169,7 +169,7 @@ class TestNeverStuck:
         async def fail(*_: object, **__: object) -> None:
             raise KeyError("a fault of ours")
 
-        monkeypatch.setattr(turns.labels, "collect", fail)
+        monkeypatch.setattr(outcome.labels, "collect", fail)
         assert await world.say("c1", "абракадабра") == ["Очередь T-1001, место 1."]
         assert [one["event"] for one in world.events] == ["handoff", "state", "message"]
         (turn,) = await world.rows(select(TurnRow))
@@ -181,7 +181,7 @@ class TestNeverStuck:
         async def fail(session: AsyncSession, *_: object, **__: object) -> None:
             await session.execute(text("SELECT 1/0"))
 
-        monkeypatch.setattr(turns.labels, "collect", fail)
+        monkeypatch.setattr(outcome.labels, "collect", fail)
         assert await world.say("c1", "абракадабра") == ["Очередь T-1001, место 1."]
 
     async def test_while_the_database_is_away_the_lines_wait(
@@ -192,7 +192,7 @@ class TestNeverStuck:
 
         await world.receive(world.incoming("c1", text="абракадабра"))
         with monkeypatch.context() as patch:
-            patch.setattr(turns.labels, "collect", fail)
+            patch.setattr(outcome.labels, "collect", fail)
             assert await world.settle() == []
         (line,) = await world.rows(select(Message))
         assert line.read_at is None
@@ -222,7 +222,7 @@ class TestCard:
     def card(self, lookup: flows.Lookup, identified: str | None) -> Any:
         turn = flows.Turn(now=START, channel="telegram", chat="c1", facts={lookup: self.CARD})
         handoff = flows.Handoff(queue="desk", summary={"customer": {"id": identified}}, comment="")
-        return turns._card(turn, handoff)
+        return outcome._card(turn, handoff)
 
     @pytest.mark.rule("VIP-01")
     def test_a_linked_account_counts_before_anybody_is_identified(self) -> None:

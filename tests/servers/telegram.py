@@ -11,16 +11,16 @@ data 64 bytes; a press can be answered once. `faults` makes its next calls go wr
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 import time
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
 
-from tests.servers.faults import Answer, Fault, Faults, says
+from tests.servers.faults import Answer, Fault, says
+from tests.servers.loopback import LoopbackServer
 
 Json = dict[str, Any]
 
@@ -45,43 +45,30 @@ class Sent:
         return [key for row in self.markup.get("keyboard", []) for key in row]
 
 
-class TelegramServer:
+class TelegramServer(LoopbackServer):
     """The server, and the hands of its customers."""
 
     token = "1000:stand-in-token"
 
     def __init__(self) -> None:
-        self.url = ""
+        super().__init__()
         self.sent: list[Sent] = []
         self.answered: list[str] = []
         # ids of presses that were answered
         self.commands: list[Json] = []
-        self.calls: list[str] = []
-        self.faults = Faults()
         self.webhook = ""
-        self.refuses_token = False
         self.blocked: set[int] = set()
         self._updates: list[Json] = []
         self._last: Json | None = None
         self._repeated: list[Json] = []
         self._numbers, self._ids = itertools.count(7001), itertools.count(1)
         self._presses: set[str] = set()
-        self._news = asyncio.Condition()
         self._poll = 0
         # number of the latest getUpdates: an older one that still waits is ended
 
-    async def __aenter__(self) -> Self:
-        app = web.Application()
+    def routes(self, app: web.Application) -> None:
+        """Say what is served."""
         app.router.add_route("*", "/bot{token}/{method}", self._call)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
 
     # ---------------------------------------------------------------------------------------------- customers
     def person(self, chat: int) -> Json:
@@ -197,11 +184,7 @@ class TelegramServer:
             left = deadline - time.monotonic()
             if found or left <= 0:
                 return _ok(found[: int(form.get("limit") or 100)])
-            async with self._news:
-                try:
-                    await asyncio.wait_for(self._news.wait(), left)
-                except TimeoutError:
-                    continue
+            await self._wait_for_news(left)
 
     async def _sendMessage(self, form: Json) -> web.StreamResponse:
         chat, text, markup = int(form["chat_id"]), str(form.get("text", "")), form.get("reply_markup") or {}
@@ -244,13 +227,6 @@ class TelegramServer:
 
     async def _getMe(self, form: Json) -> web.StreamResponse:
         return _ok({"id": 1000, "is_bot": True, "first_name": "bot", "username": "stand_in_bot"})
-
-    def _wake(self) -> None:
-        async def wake() -> None:
-            async with self._news:
-                self._news.notify_all()
-
-        self._waking = asyncio.ensure_future(wake())
 
 
 def too_many(retry_after: int) -> Fault:

@@ -11,16 +11,16 @@ an old key failed 2, an unknown `ts` failed 3. `faults` makes its next calls go 
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import json
 import time
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from aiohttp import web
 
-from tests.servers.faults import Fault, Faults, says
+from tests.servers.faults import Fault, says
+from tests.servers.loopback import LoopbackServer
 
 Json = dict[str, Any]
 GROUP = 55
@@ -50,19 +50,16 @@ class Refused(Exception):
         self.code = code
 
 
-class VkServer:
+class VkServer(LoopbackServer):
     """The server, and the hands of its customers."""
 
     token = "vk1.a.stand-in-token"
 
     def __init__(self) -> None:
-        self.url = ""
+        super().__init__()
         self.sent: list[Sent] = []
         self.answered: list[str] = []
         # event ids of presses that were answered
-        self.calls: list[str] = []
-        self.faults = Faults()
-        self.refuses_token = False
         self.denied: set[int] = set()
         self._log: list[Json] = []
         self._forgotten = 0
@@ -70,21 +67,11 @@ class VkServer:
         self._ids, self._events = itertools.count(1), itertools.count(1)
         self._key = "key-1"
         self._presses: set[str] = set()
-        self._news = asyncio.Condition()
 
-    async def __aenter__(self) -> Self:
-        app = web.Application()
+    def routes(self, app: web.Application) -> None:
+        """Say what is served."""
         app.router.add_post("/method/{method}", self._call)
         app.router.add_get("/poll", self._check)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
 
     # ---------------------------------------------------------------------------------------------- customers
     def event(self, kind: str, content: Json) -> str:
@@ -167,18 +154,7 @@ class VkServer:
             left = deadline - time.monotonic()
             if ts < len(self._log) or left <= 0:
                 return {"ts": str(len(self._log)), "updates": self._log[ts:]}
-            async with self._news:
-                try:
-                    await asyncio.wait_for(self._news.wait(), left)
-                except TimeoutError:
-                    continue
-
-    def _wake(self) -> None:
-        async def wake() -> None:
-            async with self._news:
-                self._news.notify_all()
-
-        self._waking = asyncio.ensure_future(wake())
+            await self._wait_for_news(left)
 
     # ---------------------------------------------------------------------------------------------- the API
     async def _call(self, request: web.Request) -> web.StreamResponse:
