@@ -240,6 +240,16 @@ async def say(
     return message
 
 
+async def last_said(session: AsyncSession, conversation_id: int) -> Message | None:
+    """The newest message to the customer, by whomever."""
+    return await session.scalar(
+        select(Message)
+        .where(Message.conversation_id == conversation_id, Message.delivery.is_not(None))
+        .order_by(Message.id.desc())
+        .limit(1)
+    )
+
+
 async def transcript(session: AsyncSession, conversation_id: int, *, upto: int | None = None) -> list[dict[str, Any]]:
     """All lines in order, notes of agents included, as an agent is shown them (CX-08).
 

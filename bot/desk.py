@@ -92,9 +92,12 @@ def _let_go(conversation: Conversation) -> None:
 
 async def show_request(session: AsyncSession, conversation: Conversation, request: Request, agent_name: str) -> None:
     """Show an agent a request in full: summary, comment, and the whole transcript (CX-08)."""
-    said = Message.sender == Sender.CUSTOMER
+    written = Message.press.is_(None) & ~Message.stale_press  # the title of a button is nothing that they wrote
     last = await session.scalar(
-        select(Message).where(Message.conversation_id == conversation.id, said).order_by(Message.id.desc()).limit(1)
+        select(Message)
+        .where(Message.conversation_id == conversation.id, Message.sender == Sender.CUSTOMER)
+        .order_by(written.desc(), Message.id.desc())
+        .limit(1)
     )
     line = last or Message(sender=Sender.CUSTOMER, at=request.opened_at, text="", attachments=[])
     show(
@@ -273,7 +276,10 @@ async def resolve(
     tell_of(session, conversation, "state", request=request.number, state=State.SOLVED)
     if request.spoken or not request.task:
         request.spoken = True
-        await notify(session, desk, conversation, desk.pack.manifest.notices.solved, request, now=now)
+        notices = desk.pack.manifest.notices
+        await notify(
+            session, desk, conversation, notices.solved if resolution == "solved" else notices.not_solved, request, now=now
+        )  # fmt: skip
     return request
 
 

@@ -120,7 +120,7 @@ async def _store_requests(
             if decision.handoff is not None:
                 old = await requests.current(session, conversation.id)
                 if old is not None and old.state == State.SOLVED:
-                    await requests.close(session, desk, conversation, old, now=turn.now, silent=True)
+                    await requests.close(session, desk, conversation, old, None, now=turn.now)
                 opened = await requests.open_request(
                     session, desk, conversation, decision.handoff, now=turn.now, card=_card(turn, decision.handoff)
                 )

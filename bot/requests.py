@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import queues
+from bot import conversations, queues
 from bot.errors import AlreadyJoined, RequestGone
 from bot.masking import mask, masked
 from bot.models import IN_HAND, LIVE, REQUEST_NUMBERS, Agent, Conversation, Message, Owner, Request, State
@@ -24,6 +24,9 @@ from bot.timeline import Desk as Desk
 from bot.timeline import log_event, notify, show, tell_of
 
 WANTS_LENGTH = 1200
+
+Lines = Sequence[Message]
+"""What the customer wrote in one go."""
 
 
 # --------------------------------------------------------------------------------------------------------- opening
@@ -163,7 +166,7 @@ async def append(
     session: AsyncSession,
     desk: Desk,
     request: Request,
-    lines: Sequence[Message],
+    lines: Lines,
     *,
     now: datetime,
     why: str | None = None,
@@ -189,13 +192,7 @@ async def append(
 
 
 async def heard(
-    session: AsyncSession,
-    desk: Desk,
-    conversation: Conversation,
-    request: Request,
-    lines: Sequence[Message],
-    *,
-    now: datetime,
+    session: AsyncSession, desk: Desk, conversation: Conversation, request: Request, lines: Lines, *, now: datetime
 ) -> None:
     """Show the customer's lines to the agent who speaks with them; a request that waited for them goes on."""
     agent = await session.get(Agent, request.agent_id)
@@ -214,14 +211,25 @@ async def heard(
         show(session, conversation, agent.name, line)
 
 
+async def tell_state(
+    session: AsyncSession, desk: Desk, conversation: Conversation, request: Request, *, now: datetime, pressed: bool
+) -> None:
+    """Tell the customer whose the request is: to a press, or to a question for its state (CX-03, ruling 16).
+
+    A question is not answered twice in a row: its agent reads it anyway.
+    """
+    if request.state not in IN_HAND:
+        return
+    notices = desk.pack.manifest.notices
+    phrase = notices.waiting_customer if request.state == State.WAITING_CUSTOMER else notices.in_hand
+    last = await conversations.last_said(session, conversation.id)
+    if not pressed and last is not None and last.rules == list(desk.pack.phrases[phrase].rule):
+        return
+    await notify(session, desk, conversation, phrase, request, now=now)
+
+
 async def reopen(
-    session: AsyncSession,
-    desk: Desk,
-    conversation: Conversation,
-    request: Request,
-    lines: Sequence[Message],
-    *,
-    now: datetime,
+    session: AsyncSession, desk: Desk, conversation: Conversation, request: Request, lines: Lines, *, now: datetime
 ) -> None:
     """The customer came back in time: to the same agent when on shift, else to the queue (CX-07)."""
     agent = await session.get(Agent, request.last_agent_id) if request.last_agent_id else None
@@ -263,16 +271,17 @@ async def close(
     desk: Desk,
     conversation: Conversation,
     request: Request,
+    phrase: str | None,
     *,
     now: datetime,
-    silent: bool = False,
 ) -> None:
-    """Close a solved request: the time for coming back is over, or another matter has taken its place (silently)."""
+    """Close a solved request: the time for coming back is over, the customer says that it helped, or another matter has
+    taken its place (then without words)."""
     request.state, request.ended_at = State.CLOSED, now
-    await log_event(session, request, "closed", now)
+    await log_event(session, request, "closed", now, data={"helped": phrase == desk.pack.manifest.notices.helped})
     tell_of(session, conversation, "state", request=request.number, state=State.CLOSED)
-    if request.spoken and not silent:
-        await notify(session, desk, conversation, desk.pack.manifest.notices.closed, request, now=now)
+    if request.spoken and phrase is not None:
+        await notify(session, desk, conversation, phrase, request, now=now)
 
 
 # ------------------------------------------------------------------------------------------------- shared with desk

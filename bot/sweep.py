@@ -39,7 +39,7 @@ async def _fall_due(
 ) -> int:
     done = 0
     if request.state == State.SOLVED and request.close_at and request.close_at <= now:
-        await requests.close(session, desk, conversation, request, now=now)
+        await requests.close(session, desk, conversation, request, desk.pack.manifest.notices.closed, now=now)
         done += 1
     if request.state == State.WAITING_CUSTOMER and request.wait_until and request.wait_until <= now:
         agent = await session.get(Agent, request.agent_id)

@@ -70,23 +70,40 @@ async def notify(
 ) -> None:
     """Tell the customer a state in the pack's words. Words that cannot be rendered never stop the state itself.
 
-    Without a request (it could not be stored) the phrase sees only its queue.
+    Without a request (it could not be stored) the phrase sees only its queue. What was said last is said otherwise now
+    where the phrase has another variant (CX-06).
     """
     seen = flows.OpenRequest(number="", state="", queue=queue)
     if request is not None:
         seen = await describe(session, request, now=now)
+    await tell_customer(session, desk, conversation, phrase, seen, now=now, request_id=request.id if request else None)
+
+
+async def tell_customer(
+    session: AsyncSession,
+    desk: Desk,
+    conversation: Conversation,
+    phrase: str,
+    seen: flows.OpenRequest,
+    *,
+    now: datetime,
+    request_id: int | None = None,
+    sender: Sender = Sender.SYSTEM,
+    agent: str | None = None,
+) -> Message | None:
+    """Say one of the pack's notices about a request as it is seen; None when its words cannot be rendered."""
     turn = flows.Turn(
         now=now, seed=seed(conversation), channel=conversation.channel, chat=conversation.chat, name=conversation.name,
         state=conversations.remembered(conversation), request=seen,
     )  # fmt: skip
     try:
-        said = flows.notice(desk.pack, phrase, seen, turn)
+        last = await conversations.last_said(session, conversation.id)
+        said = flows.notice(desk.pack, phrase, seen, turn, but=last.text if last else None)
     except Exception:  # a fault of content must not lose a request
         log.exception("notice_failed", extra={"phrase": phrase, "conversation": conversation.id})
-        return
-    request_id = request.id if request is not None else None
-    await conversations.say(
-        session, desk.jobs, conversation.id, Sender.SYSTEM, said, now=now, request_id=request_id
+        return None
+    return await conversations.say(
+        session, desk.jobs, conversation.id, sender, said, now=now, request_id=request_id, agent=agent
     )  # fmt: skip
 
 

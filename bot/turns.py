@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Any
 
 from sqlalchemy import func, select
@@ -22,7 +23,7 @@ from bot import conversations, events, requests, timeline
 from bot.deciding import Tools as Tools
 from bot.deciding import decide, to_people
 from bot.errors import NluUnavailable
-from bot.models import Conversation, Message, Request
+from bot.models import Conversation, Message, Request, Sender
 from bot.outcome import Outcome, store, store_failed
 from bot.timeline import tell_of
 
@@ -30,8 +31,19 @@ log = logging.getLogger(__name__)
 
 LONGEST_BURST = 5
 """A burst is waited for at most this many quiet windows."""
-HELPED = ("affirm", "thanks", "goodbye")
+YES = "affirm"
+HELPED = (YES, "thanks", "goodbye")
 """Intents that leave a solved request solved; a pack's setting `helped_intents` replaces them."""
+
+
+class Back(Enum):
+    """What a customer's line says of a request that was solved."""
+
+    HELPED = auto()
+    # it may be closed
+    NOTHING = auto()
+    # thanks, an old button: the bot answers, the time for coming back runs on
+    REOPEN = auto()
 
 
 # ------------------------------------------------------------------------------------------------------- the turn
@@ -102,8 +114,12 @@ async def _serve_safely(
     assert again is not None
     lines = [line for line in await conversations.unread(session, again.id) if line.id in ids]
     turn = _given(again, lines, now, tools.down())
-    waiting = (await requests.live(session, again.id, now=now)).waiting
-    if waiting is not None:
+    live = await requests.live(session, again.id, now=now)
+    if live.talking is not None:  # a person is there already
+        await requests.heard(session, tools.desk, again, live.talking, lines, now=now)
+        _read_by_now(lines, now)
+        return
+    if (waiting := live.waiting) is not None:
         turn = replace(turn, request=await timeline.describe(session, waiting, now=now))
     decision = to_people(tools.pack, turn)
     made = Outcome(lines=lines, turn=turn, decision=decision, waiting=waiting, error=type(error).__name__)
@@ -115,16 +131,50 @@ async def _serve(
 ) -> None:
     """One group of lines: to the agent who speaks with the customer, back to a solved request, or to the bot."""
     live = await requests.live(session, conversation.id, now=now)
+    turn = _given(conversation, lines, now, tools.down())
     if live.talking is not None:
-        _read_by_now(lines, now)
-        await requests.heard(session, tools.desk, conversation, live.talking, lines, now=now)
+        await _to_agent(session, tools, conversation, lines, turn, live.talking)
         return
-    turn = await _read(tools, _given(conversation, lines, now, tools.down()))
-    if live.solved is not None and not _helped(tools.pack, turn):
-        _read_by_now(lines, now)
-        await requests.reopen(session, tools.desk, conversation, live.solved, lines, now=now)
-        return
+    turn, notices = await _read(tools, turn), tools.pack.manifest.notices
+    if live.solved is not None:
+        last = await conversations.last_said(session, conversation.id)
+        asked = last is not None and last.sender == Sender.SYSTEM and last.request_id == live.solved.id
+        back = _back(tools.pack, turn, live.solved, asked=asked)
+        if back is not Back.NOTHING:
+            _read_by_now(lines, now)
+        if back is Back.REOPEN:
+            await requests.reopen(session, tools.desk, conversation, live.solved, lines, now=now)
+            return
+        if back is Back.HELPED:
+            await requests.close(session, tools.desk, conversation, live.solved, notices.helped, now=now)
+            return
     await _answer(session, tools, conversation, lines, turn, live.waiting)
+
+
+async def _to_agent(
+    session: AsyncSession,
+    tools: Tools,
+    conversation: Conversation,
+    lines: list[Message],
+    turn: flows.Turn,
+    request: Request,
+) -> None:
+    """A person speaks with the customer and reads what they write; the bot is silent but for states (ruling 16).
+
+    A button is none of the customer's words: the agent is not shown it, the customer hears who is at it (CX-03, CX-19).
+    """
+    _read_by_now(lines, turn.now)
+    pressed = turn.press is not None or turn.stale_press
+    if not pressed:
+        await requests.heard(session, tools.desk, conversation, request, lines, now=turn.now)
+    if pressed or await _asks_for_state(tools, turn):
+        await requests.tell_state(session, tools.desk, conversation, request, now=turn.now, pressed=pressed)
+
+
+async def _asks_for_state(tools: Tools, turn: flows.Turn) -> bool:
+    """Whether the customer surely asks for nothing but the state of the request (the pack's setting `state_intents`)."""
+    intents = set(tools.pack.manifest.settings.get("state_intents", ()))
+    return bool(intents) and _only(await _read(tools, turn), intents)
 
 
 def _read_by_now(lines: Sequence[Message], now: datetime) -> None:
@@ -157,14 +207,30 @@ async def _read(tools: Tools, turn: flows.Turn) -> flows.Turn:
         return turn.with_down(flows.Unavailable.NLU)
 
 
-def _helped(pack: flows.Pack, turn: flows.Turn) -> bool:
-    """Whether the customer only says that a solved request is solved."""
+def _only(turn: flows.Turn, intents: Collection[str]) -> bool:
+    """Whether a turn's words surely say nothing but some of these intents."""
+    read = turn.parse
+    sure = read is not None and read.verdict is flows.Verdict.SURE and not turn.attachments
+    return sure and read is not None and bool(read.intents) and {one.name for one in read.intents} <= set(intents)
+
+
+def _back(pack: flows.Pack, turn: flows.Turn, solved: Request, *, asked: bool) -> Back:
+    """What a customer's line says of a solved request (CX-07). `asked`: whether it helped was asked just before."""
     helped = set(pack.manifest.settings.get("helped_intents", HELPED))
     if turn.press is not None:
-        return turn.press == "yes" or turn.press.partition(":")[2] in helped
-    read = turn.parse
-    plain = read is not None and read.verdict is flows.Verdict.SURE and not turn.attachments
-    return plain and read is not None and bool(read.intents) and {one.name for one in read.intents} <= helped
+        kind, _, value = turn.press.partition(":")
+        if turn.press == "yes" or (kind == "intent" and value in helped):
+            return Back.HELPED
+        return Back.NOTHING if kind == "flow" else Back.REOPEN
+    said = turn.text.strip() or turn.contact or any(one.kind != "sticker" for one in turn.attachments)
+    if turn.stale_press or not said:
+        return Back.NOTHING
+    if not _only(turn, helped):
+        return Back.REOPEN
+    yes = turn.parse is not None and YES in {one.name for one in turn.parse.intents}
+    if not asked or not yes:
+        return Back.NOTHING
+    return Back.HELPED if solved.resolution == "solved" else Back.REOPEN
 
 
 # ------------------------------------------------------------------------------------------------------- deciding

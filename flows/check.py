@@ -143,7 +143,8 @@ def manifest_names_exist(pack: Pack) -> Iterator[Problem]:
     wanted += [("flow", name, pack.flows) for name in (manifest.after,) if name]
     wanted += [("flow", flow.beside, pack.flows) for flow in pack.flows.values() if flow.beside]
     wanted += [("phrase", name, pack.phrases) for name in manifest.notices.model_dump().values()]
-    wanted += [("button", manifest.specialist, pack.buttons), ("table", manifest.priority, pack.tables)]
+    wanted += [("button", name, pack.buttons) for name in (manifest.specialist, manifest.cancel) if name]
+    wanted += [("table", manifest.priority, pack.tables)]
     wanted += [("queue", name, pack.queues) for name in (*manifest.queue_priority, manifest.queue_default)]
     wanted += [("category", manifest.case_default, pack.categories), ("fact", manifest.mood, pack.facts)]
     for kind, name, there in wanted:

@@ -67,15 +67,21 @@ def decide(pack: Pack, turn: Turn) -> Decision:
         return Decision(acts=(needed.act,), state=turn.state)
 
 
-def notice(pack: Pack, name: str, request: OpenRequest, turn: Turn) -> Say:
-    """Render a phrase of the request's states (queued, assigned, solved …) for a request that is stored."""
+def notice(pack: Pack, name: str, request: OpenRequest, turn: Turn, *, but: str | None = None) -> Say:
+    """Render a phrase of the request's states (queued, assigned, solved …) for a request that is stored.
+
+    `but`: the text that the customer read last, not to be said again where the phrase has another variant (CX-06).
+    """
     view = View(pack, replace(turn, request=request), turn.state)
-    text, _ = render(pack, name, view, turn.seed)
+    text, variant = render(pack, name, view, turn.seed)
+    if text == but:
+        text, _ = render(pack, name, view, turn.seed, variant)
     spoken = phrase(pack, name)
-    buttons = tuple(
-        Button(spec.title, spec.value)
-        for spec in (pack.buttons[one] if isinstance(one, str) else one for one in spoken.buttons)
-    )
+    specs = [pack.buttons[one] if isinstance(one, str) else one for one in spoken.buttons]
+    cancel = pack.buttons[pack.manifest.cancel] if pack.manifest.cancel else None
+    if cancel and request.state == "queued" and cancel.value not in {spec.value for spec in specs}:
+        specs.append(cancel)
+    buttons = tuple(Button(spec.title, spec.value) for spec in specs)
     return Say(text=text, buttons=buttons, rules=spoken.rule, phrases=(name,))
 
 

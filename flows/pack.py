@@ -505,19 +505,35 @@ class Repair(Part):
 
 
 class Notices(Part):
-    """Phrases of the request's states, told by the system and not by the bot."""
+    """Phrases that the system tells beside the bot's answers: states of the request, and what waiting needs."""
 
     queued: str
     queued_case: str
+    noted: str
+    # number and term of work for later that goes beside an answer
     assigned: str
+    in_hand: str
+    # whose the request is: to a press or a question for its state while a person has it
     transferred: str
     declined: str
     waiting_customer: str
     solved: str
+    not_solved: str
+    # its agent has ended it without a solution
+    helped: str
+    # the customer says that the solution helped
     reopened: str
     cancelled: str
     closed: str
     store_down: str
+    searching: str
+    # the shop's systems take longer than a few seconds …
+    searching_longer: str
+    # … and still do a minute later …
+    found: str
+    # … what the answer begins with then
+    reading: str
+    # an agent needs a moment to read what was said so far
 
 
 class Manifest(Part):
@@ -536,6 +552,8 @@ class Manifest(Part):
     notices: Notices
     specialist: str
     # the button that calls a person
+    cancel: str | None = None
+    # the button that takes a request back: stands under each notice while the request waits (CX-03)
     queue_default: str
     case_default: str
     queue_priority: tuple[str, ...]

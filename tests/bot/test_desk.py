@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
+import flows
 from bot import desk
 from bot.errors import (
     AgentUnknown,
@@ -129,7 +130,6 @@ class TestTake:
 class TestSilence:
     async def test_the_bot_is_silent_and_the_agent_sees_the_words(self, joined: World) -> None:
         assert await joined.say("c1", "готов ли велосипед") == []
-        assert joined.nlu.texts == ["мастера"]
         assert [(one["agent"], one["text"]) for one in joined.told("inbox")] == [("anna", "готов ли велосипед")]
 
     async def test_what_the_bot_had_not_sent_yet_stays_unsent(self, world: World) -> None:
@@ -146,10 +146,49 @@ class TestSilence:
         (line,) = await world.rows(select(Message).where(Message.sender == "bot"))
         assert line.delivery == "refused"
 
-    async def test_a_press_on_an_old_button_is_shown_as_its_title(self, joined: World) -> None:
-        assert await joined.press("c1", "Отменить обращение") == []
-        assert [one["text"] for one in joined.told("inbox")] == ["Отменить обращение"]
+    @pytest.mark.rule("CX-03")
+    @pytest.mark.rule("CX-19")
+    async def test_a_press_is_answered_by_the_system_and_is_no_message_to_the_agent(self, joined: World) -> None:
+        first = await joined.press("c1", "Отменить обращение")
+        second = await joined.press("c1", "Такой кнопки нет")
+        assert {*first, *second} == {"Занимается Анна.", "Анна занимается."}  # CX-06: not the same twice in a row
+        assert [one["from"] for one in joined.told("message")] == ["system", "system"]
+        assert joined.told("message")[0]["rules"] == ["CX-03", "CX-19"]
+        assert joined.told("inbox") == []
         assert (await joined.request()).state == State.ASSIGNED
+
+    async def test_a_press_while_the_customer_is_waited_for_says_so_and_is_no_answer(self, joined: World) -> None:
+        await act(joined, desk.wait, "anna")
+        assert await joined.press("c1", "Отменить обращение") == ["Ждём вас T-1001."]
+        assert (await joined.request()).state == State.WAITING_CUSTOMER
+
+    @pytest.mark.rule("CX-13")
+    async def test_a_question_for_the_state_is_answered_once_and_read_by_the_agent(self, joined: World) -> None:
+        """Ruling 16: silent but for states of the request."""
+        assert len(await joined.say("c1", "что с обращением")) == 1
+        assert await joined.say("c1", "что с обращением") == []
+        assert [one["text"] for one in joined.told("inbox")] == ["что с обращением"] * 2
+        assert await joined.say("c1", "что с обращением\nготов ли велосипед") == []
+        joined.nlu.down = True
+        assert await joined.say("c1", "что с обращением") == []
+
+    async def test_a_failure_of_ours_loses_no_word_to_the_agent(
+        self, joined: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def fail(*_: object, **__: object) -> None:
+            raise KeyError("a fault of ours")
+
+        monkeypatch.setattr(joined.nlu, "parse", fail)
+        assert await joined.say("c1", "ау") == []
+        assert [one["text"] for one in joined.told("inbox")] == ["ау"]
+        assert len(await joined.rows(select(Request))) == 1
+
+    async def test_what_is_shown_on_taking_is_what_the_customer_wrote(self, world: World) -> None:
+        await world.agent("anna")
+        await world.say("c1", "абракадабра")
+        await world.press("c1", "Позвать мастера")
+        await world.take("anna")
+        assert world.told("inbox")[0]["text"] == "абракадабра"
 
 
 class TestReply:
@@ -177,6 +216,7 @@ class TestGivingAway:
         joined.events.clear()
         await act(joined, desk.decline, "anna", "Не моя тема")
         assert await heard(joined) == ["Ответит другой мастер T-1001."]
+        assert joined.told("message")[-1]["buttons"] == ["Отменить обращение"]
         assert joined.states() == ["queued"]
         assert (await joined.take("boris")).number == "T-1001"
         lines = joined.told("inbox")[-1]["transcript"]
@@ -191,13 +231,15 @@ class TestGivingAway:
     async def test_to_a_queue(self, joined: World) -> None:
         await joined.agent("boris", "masters")
         await act(joined, desk.transfer, "anna", "Нужна деталь", queue="masters")
-        assert (await heard(joined), joined.states()) == (["Передано T-1001."], ["transferred"])
+        assert (await heard(joined), joined.states()) == (["Передано T-1001. Место 1."], ["transferred"])
+        assert joined.told("message")[-1]["buttons"] == ["Отменить обращение"]
         request = await joined.take("boris")
         assert (request.queue, request.summary["queue"]) == ("masters", "masters")
 
     async def test_to_a_colleague(self, joined: World) -> None:
         await act(joined, desk.transfer, "anna", "Твой клиент", to="boris")
-        assert (await heard(joined), joined.states()) == (["Передано T-1001."], ["transferred"])
+        assert (await heard(joined), joined.states()) == (["Передано T-1001. Теперь Борис."], ["transferred"])
+        assert joined.told("message")[-1]["buttons"] == []
         inbox = joined.told("inbox")[0]
         assert (inbox["agent"], inbox["transcript"][-1]["text"]) == ("boris", "Твой клиент")
         await joined.say("c1", "ау")
@@ -258,6 +300,50 @@ class TestResolve:
         await joined.do(desk.shift_off, joined.desk, "anna", now=joined.clock.now())
         assert await joined.press("c1", "Не помогло") == ["Снова открыто T-1001."]
         assert (await joined.take("boris")).number == "T-1001"
+
+    @pytest.mark.rule("CX-03")
+    async def test_back_in_the_queue_it_can_be_taken_back(self, joined: World) -> None:
+        await act(joined, desk.resolve, "anna")
+        await joined.do(desk.shift_off, joined.desk, "anna", now=joined.clock.now())
+        await joined.say("c1", "опять не работает")
+        assert joined.told("message")[-1]["buttons"] == ["Отменить обращение"]
+        assert await joined.press("c1", "Отменить обращение") == ["Отменено T-1001."]
+        assert (await joined.request()).state == State.CANCELLED
+
+    @pytest.mark.rule("CX-07")
+    async def test_yes_it_helped_closes_it_kindly(self, joined: World) -> None:
+        await act(joined, desk.resolve, "anna")
+        assert joined.told("message")[-1]["buttons"] == ["Помогло", "Не помогло"]
+        assert await joined.press("c1", "Помогло") == ["Рады, что помогло T-1001."]
+        assert joined.states() == ["solved", "closed"]
+        assert await joined.say("c1", "готов ли велосипед") == ["Велосипед готов."]
+
+    @pytest.mark.rule("CX-07")
+    async def test_a_written_yes_is_the_same_but_only_as_an_answer(self, joined: World) -> None:
+        await act(joined, desk.resolve, "anna")
+        assert await joined.say("c1", "спасибо") == ["Рады помочь."]
+        assert await joined.say("c1", "да") == ["Ничего не изменилось."]  # to the bot, not to «помогло?»
+        assert (await joined.request()).state == State.SOLVED
+        await joined.say("c2", "мастера")
+        await joined.take("anna", "c2")
+        await joined.do(desk.resolve, joined.desk, "anna", await joined.id_of("c2"), now=joined.clock.now())
+        assert await joined.say("c2", "да") == ["Рады, что помогло T-1002."]
+
+    @pytest.mark.rule("CX-07")
+    async def test_old_buttons_and_stickers_do_not_reopen(self, joined: World) -> None:
+        await act(joined, desk.resolve, "anna")
+        assert await joined.press("c1", "Такой кнопки нет") == ["Эта кнопка уже не нужна."]
+        sticker = joined.incoming("c1", attachments=(flows.Attachment("sticker"),))
+        assert await joined.hear(sticker) == ["Получили."]
+        assert (await joined.request()).state == State.SOLVED
+
+    @pytest.mark.rule("CX-07")
+    async def test_what_was_not_solved_is_not_called_solved(self, joined: World) -> None:
+        await act(joined, desk.resolve, "anna", resolution="not_solved", text="Нет такой детали")
+        assert (await heard(joined), joined.states()) == (["Закончено T-1001."], ["solved"])
+        assert joined.told("message")[-1]["buttons"] == ["Не помогло"]
+        assert await joined.say("c1", "да") == ["Снова открыто T-1001."]
+        assert (await joined.request()).state == State.ASSIGNED
 
     @pytest.mark.rule("CX-07")
     async def test_it_closes_when_the_time_is_over(self, joined: World) -> None:
