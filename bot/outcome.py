@@ -6,8 +6,9 @@ Requests first, then the words: no customer hears of a request that does not exi
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -71,10 +72,11 @@ async def _carry_out(
     turn, decision, waiting = outcome.turn, outcome.decision, outcome.waiting
     desk, now, state, messages = tools.desk, turn.now, decision.state, decision.messages
     opened: Request | None = None
+    tasks: list[Request] = []
     stored = True
     if decision.handoff is not None or decision.cases:
         try:
-            opened = await _store_requests(session, desk, conversation, turn, decision)
+            opened, tasks = await _store_requests(session, desk, conversation, turn, decision)
         except StoreUnavailable:
             stored = False
             state = _as_if_not_handed_over(turn, state)
@@ -93,6 +95,8 @@ async def _carry_out(
         for line in outcome.lines:
             line.request_id = opened.id
         await requests.announce(session, desk, conversation, opened, decision.handoff.notice, now=now)
+    if tasks:
+        await _tell_numbers(session, desk, conversation, tasks, outcome)
     if decision.cancel_request:
         try:
             await requests.cancel(session, desk, conversation, now=now)
@@ -110,11 +114,11 @@ async def _carry_out(
 
 async def _store_requests(
     session: AsyncSession, desk: Desk, conversation: Conversation, turn: flows.Turn, decision: flows.Decision
-) -> Request | None:
-    """Store the handoff and the tasks of a decision, all or none; return the handoff's request."""
+) -> tuple[Request | None, list[Request]]:
+    """Store the handoff and the tasks of a decision, all or none; return their requests."""
     if flows.Unavailable.STORE in turn.down:
         raise StoreUnavailable
-    point, opened = events.mark(session), None
+    point, opened, tasks = events.mark(session), None, []
     try:
         async with session.begin_nested():
             if decision.handoff is not None:
@@ -125,14 +129,33 @@ async def _store_requests(
                     session, desk, conversation, decision.handoff, now=turn.now, card=_card(turn, decision.handoff)
                 )
             for case in decision.cases:
-                await requests.open_request(session, desk, conversation, case, now=turn.now, task=True)
+                tasks.append(await requests.open_request(session, desk, conversation, case, now=turn.now, task=True))
     except DBAPIError as error:
         if store_failed(error):
             raise
         events.forget_since(session, point)
         log.exception("request_not_stored", extra={"conversation": conversation.id})
         raise StoreUnavailable from error
-    return opened
+    return opened, tasks
+
+
+async def _tell_numbers(
+    session: AsyncSession, desk: Desk, conversation: Conversation, tasks: Sequence[Request], outcome: Outcome
+) -> None:
+    """Tell the numbers of work that goes beside the answers, in one line, and until when it is done (CX-13).
+
+    The time is left out where a phrase of this turn has promised another one.
+    """
+    due = {task.due for task in tasks if task.due is not None}
+    new = outcome.decision.state.promised[len(outcome.turn.state.promised) :]
+    promised = {datetime.fromisoformat(one["due"]) for one in new if one.get("due")}
+    seen = flows.OpenRequest(
+        number=", ".join(task.number for task in tasks), state="", queue=tasks[0].queue, is_case=True,
+        due=max(due).isoformat() if promised <= due else None,
+    )  # fmt: skip
+    await timeline.tell_customer(
+        session, desk, conversation, desk.pack.manifest.notices.noted, seen, now=outcome.turn.now, request_id=tasks[0].id
+    )  # fmt: skip
 
 
 def _as_if_not_handed_over(turn: flows.Turn, state: flows.ConversationState) -> flows.ConversationState:

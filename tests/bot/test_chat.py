@@ -122,7 +122,11 @@ class TestCustomer:
     async def test_messages_in_quick_succession_are_answered_together(self, play: Play) -> None:
         first = await play({"chat": "c1", "text": "готов ли велосипед", "more": True})
         assert kinds(first) == ["turn_end"]
-        assert texts(await play.say("напишите")) == ["Велосипед готов.", "Напишем письмо."]
+        assert texts(await play.say("напишите")) == [
+            "Велосипед готов.",
+            "Напишем письмо.",
+            "Номер T-1001. Срок 20 ноября.",
+        ]
 
     async def test_a_press_is_the_last_button_of_that_title(self, play: Play) -> None:
         await play.say("абракадабра")

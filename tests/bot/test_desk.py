@@ -405,7 +405,7 @@ class TestShift:
 class TestTasks:
     async def test_the_bot_goes_on_talking_until_an_agent_speaks(self, world: World) -> None:
         await world.agent("anna")
-        assert await world.say("c1", "напишите") == ["Напишем письмо."]
+        assert await world.say("c1", "напишите") == ["Напишем письмо.", "Номер T-1001. Срок 20 ноября."]
         assert world.told("state") == []
         await world.take("anna")
         assert await world.say("c1", "готов ли велосипед") == ["Велосипед готов."]

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-from bot import queues
+from bot import queues, requests
 from bot.errors import RequestReserved
 from bot.models import Request, RequestEvent, State
 from tests.bot.world import World
@@ -54,9 +54,24 @@ class TestWaiting:
         assert world.told("handoff") == []
 
     async def test_answered_part_and_task_in_one_message(self, world: World) -> None:
-        assert await world.say("c1", "готов и письмо") == ["Велосипед готов.", "Напишем письмо."]
+        heard = await world.say("c1", "готов и письмо")
+        assert heard == ["Велосипед готов.", "Напишем письмо.", "Номер T-1001. Срок 20 ноября."]
         (case,) = world.told("case")
         assert (case["category"], case["priority"], case["queue"]) == ("letter", "low", "desk")
+
+    @pytest.mark.rule("CX-13")
+    async def test_work_beside_an_answer_has_a_number_and_a_term_in_one_line(self, world: World) -> None:
+        heard = await world.say("c1", "письмо\nпередайте")
+        assert heard == ["Напишем письмо.", "Передали.", "Номер T-1001, T-1002. Срок 20 ноября."]
+        line = world.told("message")[-1]
+        assert (line["from"], line["rules"], line["buttons"]) == ("system", ["CX-13"], [])
+        async with world.sessions() as session:
+            known = await requests.contacts(session, conversation_id=await world.id_of("c1"))
+        assert [(one["number"], one["state"]) for one in known] == [("T-1001", "queued"), ("T-1002", "queued")]
+        assert known[0]["due"] is not None
+
+    async def test_a_term_that_the_answer_has_told_is_not_told_again(self, world: World) -> None:
+        assert await world.say("c1", "письмо со сроком") == ["Напишем за три дня.", "Номер T-1001."]
 
     async def test_the_timeline_tells_what_happened(self, world: World) -> None:
         await world.agent("anna")

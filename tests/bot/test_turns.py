@@ -39,7 +39,7 @@ class TestAnswering:
     async def test_a_burst_is_one_turn(self, world: World) -> None:
         await world.receive(world.incoming("c1", text="готов ли велосипед"))
         await world.receive(world.incoming("c1", text="напишите"))
-        assert await world.settle() == ["Велосипед готов.", "Напишем письмо."]
+        assert await world.settle() == ["Велосипед готов.", "Напишем письмо.", "Номер T-1001. Срок 20 ноября."]
         assert world.nlu.texts == ["готов ли велосипед\nнапишите"]
 
     async def test_a_second_turn_finds_nothing(self, world: World) -> None:
@@ -65,7 +65,7 @@ class TestAnswering:
         (message,) = await world.rows(select(Message).where(Message.sender == "bot"))
         await world.receive(world.incoming("c1", Kind.PRESS, press=f"{message.id}.0"))
         await world.receive(world.incoming("c1", text="напишите"))
-        assert await world.settle() == ["Велосипед готов.", "Напишем письмо."]
+        assert await world.settle() == ["Велосипед готов.", "Напишем письмо.", "Номер T-1001. Срок 20 ноября."]
 
     async def test_a_picture_is_never_ignored(self, world: World) -> None:
         picture = world.incoming("c1", attachments=(flows.Attachment("photo", "wheel.jpg"),))

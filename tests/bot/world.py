@@ -25,7 +25,8 @@ MINI = Path(__file__).parent.parent / "packs" / "mini"
 START = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)  # a Wednesday, 12:00 in Moscow
 
 INTENTS = {
-    "готов ли велосипед": ["repair_state"], "заберите": ["pickup"], "нужна деталь": ["spare_part"], "напишите": ["letter"],
+    "готов ли велосипед": ["repair_state"], "заберите": ["pickup"], "нужна деталь": ["spare_part"], "напишите": ["letter"], "письмо": ["letter"],
+    "передайте": ["message"], "письмо со сроком": ["slow_letter"],
     "что с обращением": ["my_request"], "загадка": ["riddle"], "мастера": ["person"], "отмена": ["cancel_request"],
     "привет": ["hello"], "спасибо": ["thanks"], "да": ["affirm"], "нет": ["deny"], "готов и письмо": ["repair_state", "letter"],
     "безобразие, мастера": ["person"],
