@@ -13,12 +13,13 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import agents, conversations, labels, queues
+from bot import agents, conversations, escalation, labels, queues, repeats
 from bot.errors import (
     AlreadyYours,
     CommentMissing,
     ConversationUnknown,
     NothingToTake,
+    NotRead,
     NotYourQueue,
     NotYourRequest,
     OffShift,
@@ -26,15 +27,13 @@ from bot.errors import (
     RequestGone,
     RequestReserved,
     RequestTaken,
-    ResolutionUnknown,
     TargetOffShift,
     TimeOver,
 )
+from bot.masking import mask
 from bot.models import LIVE, Agent, Conversation, Message, Request, Sender, State
-from bot.requests import settle_owner, to_queue
-from bot.timeline import Desk, log_event, notify, show, tell_of
-
-RESOLUTIONS = ("solved", "not_solved")
+from bot.requests import settle_owner, tell_opened, to_queue
+from bot.timeline import Desk, describe, log_event, notify, show, tell_customer, tell_of
 
 
 # ---------------------------------------------------------------------------------------------------------- taking
@@ -66,7 +65,7 @@ async def _assign(
     await _hand_to(session, conversation, request, agent, now=now)
     await log_event(session, request, "assigned", now, agent=agent.name)
     tell_of(session, conversation, "state", request=request.number, state=State.ASSIGNED)
-    await show_request(session, conversation, request, agent.name)
+    await show_request(session, conversation, request, agent)
     if request.talking:
         await notify(session, desk, conversation, desk.pack.manifest.notices.assigned, request, now=now)
 
@@ -79,6 +78,7 @@ async def _hand_to(
     request.taken_at = request.taken_at or now
     request.claim_until = request.wait_until = None
     request.talking = not request.task or request.spoken
+    escalation.start(request, now)
     if request.talking:
         _let_go(conversation)
     await settle_owner(session, conversation)
@@ -90,8 +90,16 @@ def _let_go(conversation: Conversation) -> None:
     conversation.state = flows.to_json(state)
 
 
-async def show_request(session: AsyncSession, conversation: Conversation, request: Request, agent_name: str) -> None:
-    """Show an agent a request in full: summary, comment, and the whole transcript (CX-08)."""
+async def read(session: AsyncSession, agent_name: str, conversation_id: int) -> Request:
+    """Show an agent their request once more, in full."""
+    agent, conversation, request = await _in_hand(session, agent_name, conversation_id)
+    await show_request(session, conversation, request, agent)
+    return request
+
+
+async def show_request(session: AsyncSession, conversation: Conversation, request: Request, agent: Agent) -> None:
+    """Show an agent a request in full: summary, comment, and the whole transcript (CX-08). Only then may they reply."""
+    request.read_by = agent.id
     written = Message.press.is_(None) & ~Message.stale_press  # the title of a button is nothing that they wrote
     last = await session.scalar(
         select(Message)
@@ -101,7 +109,7 @@ async def show_request(session: AsyncSession, conversation: Conversation, reques
     )
     line = last or Message(sender=Sender.CUSTOMER, at=request.opened_at, text="", attachments=[])
     show(
-        session, conversation, agent_name, line, request=request.number, queue=request.queue, priority=request.priority,
+        session, conversation, agent.name, line, request=request.number, queue=request.queue, priority=request.priority,
         summary=request.summary, comment=request.comment,
         transcript=await conversations.transcript(session, conversation.id),
     )  # fmt: skip
@@ -126,20 +134,42 @@ async def _why_not(session: AsyncSession, agent: Agent, conversation_id: int, no
 async def reply(
     session: AsyncSession, desk: Desk, agent_name: str, conversation_id: int, text: str, *, now: datetime
 ) -> Message:
-    """Write to the customer."""
+    """Write to the customer. First comes reading: who has not been shown the request is refused (L2-10)."""
     agent, conversation, request = await _in_hand(session, agent_name, conversation_id)
+    await _begin_to_speak(session, conversation, request, agent)
+    request.spoken_since, request.answered_at = True, request.answered_at or now
+    again = await repeats.asked_again(session, desk.pack, request, text, agent=agent.title)
+    request.asked_again += len(again)
+    message = await conversations.say(
+        session, desk.jobs, conversation.id, Sender.AGENT, flows.Say(text=text), now=now, request_id=request.id,
+        agent=agent.title,
+    )  # fmt: skip
+    data = {"message": message.id, "asked_again": again}
+    await log_event(session, request, "replied", now, agent=agent.name, data=data)
+    return message
+
+
+async def hold(
+    session: AsyncSession, desk: Desk, agent_name: str, conversation_id: int, *, now: datetime
+) -> Message | None:
+    """Ask the customer for a few seconds, in the pack's words: the agent reads what was said so far (L2-11)."""
+    agent, conversation, request = await _in_hand(session, agent_name, conversation_id)
+    await _begin_to_speak(session, conversation, request, agent)
+    return await tell_customer(
+        session, desk, conversation, desk.pack.manifest.notices.reading, await describe(session, request, now=now),
+        now=now, request_id=request.id, sender=Sender.AGENT, agent=agent.title,
+    )  # fmt: skip
+
+
+async def _begin_to_speak(session: AsyncSession, conversation: Conversation, request: Request, agent: Agent) -> None:
+    """Let the agent be the one who speaks with the customer, if they have read what was said so far."""
+    if request.read_by != agent.id:
+        raise NotRead
     if not request.talking:
         request.talking = True
         _let_go(conversation)
         await settle_owner(session, conversation)
     request.spoken = True
-    request.answered_at = request.answered_at or now
-    message = await conversations.say(
-        session, desk.jobs, conversation.id, Sender.AGENT, flows.Say(text=text), now=now, request_id=request.id,
-        agent=agent.title,
-    )  # fmt: skip
-    await log_event(session, request, "replied", now, agent=agent.name, data={"message": message.id})
-    return message
 
 
 async def note(session: AsyncSession, agent_name: str, conversation_id: int, text: str, *, now: datetime) -> Message:
@@ -183,33 +213,70 @@ async def transfer(
     now: datetime,
     queue: str | None = None,
     to: str | None = None,
+    category: str | None = None,
+    reason: str | None = None,
+    resolution: str = "not_solved",
 ) -> Request:
-    """Pass a request on to a queue or to a colleague on shift, with a comment for whoever takes over."""
+    """Pass a request on to a queue or to a colleague on shift, with a comment for whoever takes over.
+
+    There is no other way for a conversation to change hands (L2-01), and nobody waits until the other one answers: the
+    agent is free at once (L2-02). To a queue it goes with the closing form (ESC-08); what is not given follows from the
+    request and the queue. A closed queue gets it as a case with the time of the answer (L2-17, L2-20).
+    """
     agent, conversation, request = await _in_hand(session, agent_name, conversation_id)
     if not comment.strip():
         raise CommentMissing
-    target = await agents.get(session, to) if to is not None else None
-    if target is not None and target.id == agent.id:
-        raise AlreadyYours
-    if target is not None and not target.on_shift:
-        raise TargetOffShift
-    if target is None and queue not in desk.pack.queues:
+    if to is not None:
+        return await _to_colleague(
+            session, desk, agent, conversation, request, await agents.get(session, to), comment, now
+        )
+    if queue is None or queue not in desk.pack.queues:
         raise QueueUnknown
+    form = escalation.passing(
+        desk.pack, queue, comment, category=category or request.topic, reason=reason, resolution=resolution
+    )  # fmt: skip
+    form.check()
     await _note(session, agent, request, comment, now)
-    data = {"comment": comment, "queue": queue, "to": to}
-    if target is None:
-        assert queue is not None
-        request.queue = queue
-        request.summary = {**request.summary, "queue": queue}
-        await to_queue(
-            session, desk, conversation, request, "transferred", now=now, agent=agent.name, data=data,
-            state="transferred", phrase=desk.pack.manifest.notices.transferred,
-        )  # fmt: skip
-        return request
+    data = {"queue": queue, "to": to, **escalation.record(request, form), **escalation.stop(desk.pack, request, now)}
+    label = desk.pack.manifest.summary.get("passed", "+")
+    request.comment = f"{label} {agent.title}: {mask(comment.strip())}\n{request.comment}"
+    request.queue, kind, due = flows.place(desk.pack, queue, now, request.resolved_category)
+    if kind is not None and request.category is None:
+        request.category, request.due = kind, due
+    request.summary = {
+        **request.summary,
+        "queue": request.queue,
+        "category": request.category or request.summary.get("category"),
+    }
+    await to_queue(
+        session, desk, conversation, request, "transferred", now=now, agent=agent.name, data=data,
+        state="transferred", phrase=desk.pack.manifest.notices.transferred,
+    )  # fmt: skip
+    if kind is not None:
+        tell_opened(session, conversation, request)
+    return request
+
+
+async def _to_colleague(
+    session: AsyncSession,
+    desk: Desk,
+    agent: Agent,
+    conversation: Conversation,
+    request: Request,
+    target: Agent,
+    comment: str,
+    now: datetime,
+) -> Request:
+    if target.id == agent.id:
+        raise AlreadyYours
+    if not target.on_shift:
+        raise TargetOffShift
+    await _note(session, agent, request, comment, now)
     await _hand_to(session, conversation, request, target, now=now)
+    data = {"comment": comment, "queue": None, "to": target.name}
     await log_event(session, request, "transferred", now, agent=agent.name, data=data)
     tell_of(session, conversation, "state", request=request.number, state="transferred")
-    await show_request(session, conversation, request, target.name)
+    await show_request(session, conversation, request, target)
     if request.talking:
         await notify(session, desk, conversation, desk.pack.manifest.notices.transferred, request, now=now)
     return request
@@ -260,13 +327,12 @@ async def resolve(
     `category`: the intent that it was about, in the agent's judgement; `text`: the solution, for colleagues.
     """
     agent, conversation, request = await _in_hand(session, agent_name, conversation_id)
-    if resolution not in RESOLUTIONS:
-        raise ResolutionUnknown
+    escalation.Closing(resolution=resolution, category=category, comment=text).check()
     if text.strip():
         await _note(session, agent, request, text, now)
     request.state, request.agent_id, request.talking, request.wait_until = State.SOLVED, None, False, None
     request.resolution, request.resolved_category, request.solution = resolution, category, text.strip() or None
-    request.solved_at, request.close_at = now, now + desk.reopen
+    request.solved_at, request.close_at, request.asked_at = now, now + desk.reopen, None
     await settle_owner(session, conversation)
     await log_event(
         session, request, "solved", now, agent=agent.name, data={"resolution": resolution, "category": category}

@@ -146,5 +146,21 @@ class CommentMissing(Refused):
     """Passing a request on or giving it back needs a comment for the next agent."""
 
 
+class EscalationNotOffered(Refused):
+    """Only the resolution not_solved opens escalation."""
+
+
+class CategoryMissing(Refused):
+    """An escalation needs the category of the request."""
+
+
+class ReasonMissing(Refused):
+    """An escalation needs its reason."""
+
+
+class NotRead(Refused):
+    """The summary, the comment and the transcript come first: this agent has not been shown the request yet."""
+
+
 class ResolutionUnknown(Refused):
     """A request ends as solved or not_solved."""

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -76,7 +77,7 @@ async def _carry_out(
     stored = True
     if decision.handoff is not None or decision.cases:
         try:
-            opened, tasks = await _store_requests(session, desk, conversation, turn, decision)
+            opened, tasks = await _store_requests(session, desk, conversation, outcome)
         except StoreUnavailable:
             stored = False
             state = _as_if_not_handed_over(turn, state)
@@ -113,9 +114,10 @@ async def _carry_out(
 
 
 async def _store_requests(
-    session: AsyncSession, desk: Desk, conversation: Conversation, turn: flows.Turn, decision: flows.Decision
+    session: AsyncSession, desk: Desk, conversation: Conversation, outcome: Outcome
 ) -> tuple[Request | None, list[Request]]:
     """Store the handoff and the tasks of a decision, all or none; return their requests."""
+    turn, decision = outcome.turn, outcome.decision
     if flows.Unavailable.STORE in turn.down:
         raise StoreUnavailable
     point, opened, tasks = events.mark(session), None, []
@@ -126,8 +128,9 @@ async def _store_requests(
                 if old is not None and old.state == State.SOLVED:
                     await requests.close(session, desk, conversation, old, None, now=turn.now)
                 opened = await requests.open_request(
-                    session, desk, conversation, decision.handoff, now=turn.now, card=_card(turn, decision.handoff)
-                )
+                    session, desk, conversation, decision.handoff, now=turn.now, card=_card(turn, decision.handoff),
+                    asked_at=await _raised_at(session, conversation, outcome),
+                )  # fmt: skip
             for case in decision.cases:
                 tasks.append(await requests.open_request(session, desk, conversation, case, now=turn.now, task=True))
     except DBAPIError as error:
@@ -137,6 +140,25 @@ async def _store_requests(
         log.exception("request_not_stored", extra={"conversation": conversation.id})
         raise StoreUnavailable from error
     return opened, tasks
+
+
+async def _raised_at(session: AsyncSession, conversation: Conversation, outcome: Outcome) -> datetime:
+    """When the customer wrote the message that raised what is handed over: the first on this topic (ESC-05, AMB-01)."""
+    now, handoff, state = outcome.lines[0].at, outcome.decision.handoff, outcome.decision.state
+    topics = [one for one in (*state.done, *state.open) if one.handoff and handoff and one.intent == handoff.topic]
+    since = topics[-1].since if topics else 0
+    if not 0 < since <= outcome.turn.state.turns:
+        return now
+    turn = (
+        select(TurnRow.id)
+        .where(
+            TurnRow.conversation_id == conversation.id, TurnRow.given["state"]["turns"].as_integer() == since - 1
+        )
+        .order_by(TurnRow.id.desc())
+        .limit(1)
+    )  # fmt: skip
+    first = await session.scalar(select(func.min(Message.at)).where(Message.turn_id == turn.scalar_subquery()))
+    return min(first, now) if first is not None else now
 
 
 async def _tell_numbers(

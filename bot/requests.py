@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import conversations, queues
+from bot import conversations, escalation, queues
 from bot.errors import AlreadyJoined, RequestGone
 from bot.masking import mask, masked
 from bot.models import IN_HAND, LIVE, REQUEST_NUMBERS, Agent, Conversation, Message, Owner, Request, State
@@ -39,10 +39,12 @@ async def open_request(
     now: datetime,
     task: bool = False,
     card: Mapping[str, Any] | None = None,
+    asked_at: datetime | None = None,
 ) -> Request:
     """Store a handoff (or a task beside the talk) in its queue. Says nothing to the customer: see `announce`.
 
     `card`: the customer's card as far as it is known, identified or not: VIPs go ahead, their manager first (VIP-01).
+    `asked_at`: when the customer raised the question that is passed on (ESC-05).
     """
     number = f"T-{await session.scalar(REQUEST_NUMBERS)}"
     customer = handoff.summary.get("customer") or {}
@@ -60,9 +62,25 @@ async def open_request(
     session.add(request)
     await session.flush()
     request.queued_place = await queues.place(session, request)
-    await log_event(session, request, "opened", now, data={"queue": request.queue, "place": request.queued_place})
+    data: dict[str, Any] = {"queue": request.queue, "place": request.queued_place}
+    if not task:
+        form = escalation.passing(desk.pack, request.queue, request.comment, category=handoff.topic)
+        form.check()
+        if form.escalation:
+            data |= escalation.record(request, form)
+        escalation.start(request, asked_at or now)
+        data |= escalation.stop(desk.pack, request, now)
+    await log_event(session, request, "opened", now, data=data)
+    tell_opened(session, conversation, request)
+    if not task:
+        tell_of(session, conversation, "state", request=number, state=State.QUEUED)
+    return request
+
+
+def tell_opened(session: AsyncSession, conversation: Conversation, request: Request) -> None:
+    """Tell listeners of a request that waits now: a handoff, or a case with its due time."""
     told = {
-        "request": number, "queue": request.queue, "priority": request.priority, "rules": request.rules,
+        "request": request.number, "queue": request.queue, "priority": request.priority, "rules": request.rules,
         "comment": request.comment, "summary": request.summary,
     }  # fmt: skip
     if request.category:
@@ -70,9 +88,6 @@ async def open_request(
         tell_of(session, conversation, "case", **told, category=request.category, due=due)
     else:
         tell_of(session, conversation, "handoff", **told)
-    if not task:
-        tell_of(session, conversation, "state", request=number, state=State.QUEUED)
-    return request
 
 
 async def announce(
@@ -198,6 +213,8 @@ async def heard(
     agent = await session.get(Agent, request.agent_id)
     for line in lines:
         line.request_id = request.id
+    if request.spoken_since and lines:
+        escalation.start(request, lines[0].at)
     assert agent is not None
     if request.state == State.WAITING_CUSTOMER:
         request.wait_until = None
@@ -237,6 +254,7 @@ async def reopen(
     back = agent is not None and agent.on_shift
     if back and agent is not None:
         request.state, request.agent_id, request.talking = State.ASSIGNED, agent.id, True
+        escalation.start(request, now)
     else:
         request.state = State.QUEUED
     for line in lines:
@@ -304,6 +322,7 @@ async def to_queue(
     """
     spoke = request.talking
     request.state, request.agent_id, request.talking, request.wait_until = State.QUEUED, None, False, None
+    request.asked_at = None
     await settle_owner(session, conversation)
     await log_event(session, request, kind, now, agent=agent, data=data)
     tell_of(session, conversation, "state", request=request.number, state=state)

@@ -22,11 +22,12 @@ from flows.decision import (
     to_json,
 )  # fmt: skip
 from flows.errors import ContentError, FlowError, PackInvalid, Problem
+from flows.hours import place
 from flows.load import load, load_shipped
 from flows.pack import Pack
 
 __all__ = [
     "Act", "Attachment", "Button", "ContentError", "ConversationState", "Decision", "Entity", "FlowError", "Handoff", "Lookup",
     "OpenRequest", "Pack", "PackInvalid", "Parse", "Problem", "Reading", "Say", "Turn", "Unavailable", "Verdict", "decide",
-    "load", "load_shipped", "notice", "parse_from_json", "state_from_json", "to_json",
+    "load", "load_shipped", "notice", "parse_from_json", "place", "state_from_json", "to_json",
 ]  # fmt: skip

@@ -152,6 +152,22 @@ def manifest_names_exist(pack: Pack) -> Iterator[Problem]:
             yield _problem(pack, "manifest:pack.yml", f"there is no {kind} {name!r}")
 
 
+def queues_name_known_things(pack: Pack) -> Iterator[Problem]:
+    """Hours, topics, cases and other queues that a queue names must be there."""
+    for place, queue in pack.queues.items():
+        own = queue.topics.values()
+        named: list[tuple[str, Container[str], Sequence[str | None]]] = [
+            ("hours", {*pack.hours, "always"}, (queue.hours, *(one.hours for one in own))),
+            ("category", pack.categories, (queue.out_of_hours, *(one.out_of_hours for one in own))),
+            ("intent", pack.intents, tuple(queue.topics)),
+            ("queue", pack.queues, (queue.handoff_to,)),
+        ]
+        for kind, there, names_ in named:
+            for name in names_:
+                if name is not None and name not in there:
+                    yield _problem(pack, f"queue:{place}", f"there is no {kind} {name!r}")
+
+
 def every_intent_has_one_flow(pack: Pack) -> Iterator[Problem]:
     """Every intent ends in an answer or a queue, so exactly one flow serves it."""
     served: dict[str, list[str]] = {}
@@ -327,6 +343,7 @@ def tables_are_complete(pack: Pack) -> Iterator[Problem]:
 CHECKS: tuple[Callable[[Pack], Iterator[Problem]], ...] = (
     names_in_steps_exist,
     manifest_names_exist,
+    queues_name_known_things,
     every_intent_has_one_flow,
     conditions_name_known_things,
     facts_name_known_things,

@@ -454,6 +454,14 @@ class Hours(Part):
     days: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
 
 
+class TopicHours(Part):
+    """Hours of one topic within a queue: people who know it may work at other times than the queue's."""
+
+    hours: str
+    out_of_hours: str | None = None
+    # category of the case that replaces a handoff while closed (default: the queue's)
+
+
 class Queue(Part):
     """A human queue."""
 
@@ -466,6 +474,8 @@ class Queue(Part):
     # category of the case that replaces a handoff while closed (default: the pack's)
     handoff_to: str | None = None
     # another queue while closed, instead of a case
+    topics: dict[str, TopicHours] = Field(default_factory=dict)
+    # intent -> hours of its own in this queue (L2-20)
     target_minutes: int = 10
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from flows.decision import ConversationState, Handoff, Topic, Turn
 from flows.facts import Needed, View
-from flows.hours import is_open, opens_at
+from flows.hours import place
 from flows.pack import Pack, SetStep
 from flows.russian import first_and_patronymic
 from flows.steps import Wanted
@@ -27,7 +27,7 @@ def hand_over(
 ) -> Handoff:
     """Make the handoff (or case) of a turn: where it goes, how urgent it is, and all that a person has to know."""
     view = View(pack, turn, state, chosen.topic, [topic.intent for topic in topics])
-    queue, category, due = _place(pack, chosen, turn.now)
+    queue, category, due = _place(pack, chosen, state, turn.now)
     usual, why_so = _priority(pack, view)
     priority = chosen.priority or usual
     rules = tuple(dict.fromkeys([*(rule for one in wanted for rule in one.rules), *why_so]))
@@ -92,19 +92,23 @@ def comment(pack: Pack, view: View, summary: Mapping[str, Any], others: Sequence
     return "\n".join(f"{words[key]} {value}" if words[key] else str(value) for key, value in lines if value)
 
 
-def _place(pack: Pack, chosen: Wanted, now: datetime) -> tuple[str, str | None, datetime | None]:
+def _place(
+    pack: Pack, chosen: Wanted, state: ConversationState, now: datetime
+) -> tuple[str, str | None, datetime | None]:
     """Where a request goes: its queue, or a case there while the queue is closed, with the time of the answer."""
     queue = chosen.queue if chosen.queue in pack.queues else pack.manifest.queue_default
     if chosen.category:
         hours = pack.categories[chosen.category].due_hours if chosen.due_hours is None else chosen.due_hours
         return queue, chosen.category, now + timedelta(hours=hours)
-    if is_open(pack, queue, now):
-        return queue, None, None
-    other = pack.queues[queue].handoff_to
-    if other and is_open(pack, other, now):
-        return other, None, None
-    category = pack.queues[queue].out_of_hours or pack.manifest.case_default
-    return queue, category, opens_at(pack, queue, now) + timedelta(minutes=pack.queues[queue].target_minutes)
+    return place(pack, queue, now, _subject(pack, chosen.topic, state))
+
+
+def _subject(pack: Pack, topic: Topic, state: ConversationState) -> str | None:
+    """What a request is about: small talk («не помогло») is about the one before."""
+    flow = pack.flow_for(topic.intent) if topic.intent else None
+    if flow is not None and not pack.flows[flow].dialogue:
+        return topic.intent
+    return state.done[-1].intent if state.done else None
 
 
 def _priority(pack: Pack, view: View) -> tuple[str, tuple[str, ...]]:

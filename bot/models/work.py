@@ -96,6 +96,21 @@ class Request(Base):
     # the first time
     answered_at: Mapped[datetime | None]
     # first reply of a person
+    asked_at: Mapped[datetime | None]
+    # while an agent has it: since when the question stands, the clock of passing it on (ESC-05)
+    spoken_since: Mapped[bool] = mapped_column(default=False)
+    # an agent has written since then: the customer's next message raises another question
+    transfer_seconds: Mapped[float | None]
+    # of the last transfer to a queue: from the question until it was stored …
+    in_time: Mapped[bool | None]
+    # … and whether that was within the pack's limit
+    escalated: Mapped[bool] = mapped_column(default=False)
+    # the mark Escalation: it was passed to another line (ESC-08)
+    escalation_reason: Mapped[str | None]
+    read_by: Mapped[int | None] = mapped_column(ForeignKey("agents.id"))
+    # who was shown summary, comment and transcript last: only they may reply (L2-10)
+    asked_again: Mapped[int] = mapped_column(default=0)
+    # questions of agents whose answer was on record (L2-12)
     wait_until: Mapped[datetime | None]
     solved_at: Mapped[datetime | None]
     close_at: Mapped[datetime | None]

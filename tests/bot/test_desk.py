@@ -6,15 +6,16 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 import flows
-from bot import desk
+from bot import desk, reports
 from bot.errors import (
     AgentUnknown,
     CommentMissing,
     FirstlineError,
     NothingToTake,
+    NotRead,
     NotYourQueue,
     NotYourRequest,
     OffShift,
@@ -26,30 +27,9 @@ from bot.errors import (
     TargetOffShift,
 )
 from bot.models import Conversation, Label, Message, Request, RequestEvent, State
-from tests.bot.world import DAY, World
+from tests.bot.world import DAY, World, act, heard
 
 HANDED_OVER = "Очередь T-1001, место 1."
-
-
-@pytest.fixture
-async def joined(world: World) -> World:
-    """Anna has taken the request of c1."""
-    await world.agent("anna", title="Анна")
-    await world.agent("boris", title="Борис")
-    await world.say("c1", "мастера")
-    await world.take("anna")
-    world.events.clear()
-    return world
-
-
-async def act(world: World, action: object, name: str, *args: object, **more: object) -> object:
-    """An action of an agent in c1."""
-    first = () if action is desk.note else (world.desk,)
-    return await world.do(action, *first, name, await world.id_of("c1"), *args, now=world.clock.now(), **more)
-
-
-async def heard(world: World) -> list[str]:
-    return [one["text"] for one in world.told("message")]
 
 
 class TestTake:
@@ -206,6 +186,53 @@ class TestReply:
         await act(joined, desk.note, "anna", "Клиент спешит.")
         assert joined.told("message") == []
         assert ("note", "Клиент спешит.") in await joined.transcript()
+
+
+class TestReadingFirst:
+    """What the one who takes over owes the customer (L2-10, L2-11, L2-12)."""
+
+    @pytest.mark.rule("L2-10")
+    async def test_nobody_replies_who_was_not_shown_the_request(self, joined: World) -> None:
+        async with joined.sessions.begin() as session:  # a desk that gives work without showing it
+            await session.execute(update(Request).values(read_by=None))
+        for action, args in ((desk.reply, ("Да?",)), (desk.hold, ())):
+            with pytest.raises(NotRead):
+                await act(joined, action, "anna", *args)
+        await act(joined, desk.read, "anna")
+        (inbox,) = joined.told("inbox")
+        assert {"summary", "comment", "transcript"} <= {*inbox}
+        await act(joined, desk.reply, "anna", "Да?")
+        assert await heard(joined) == ["Да?"]
+
+    @pytest.mark.rule("L2-10")
+    async def test_a_colleague_who_gets_it_is_shown_it_and_may_reply(self, joined: World) -> None:
+        await act(joined, desk.transfer, "anna", "Твой", to="boris")
+        await act(joined, desk.reply, "boris", "Здравствуйте.")
+        assert [one["agent"] for one in joined.told("inbox")] == ["boris"]
+
+    @pytest.mark.rule("L2-11")
+    async def test_a_few_seconds_for_reading_are_asked_for_in_the_packs_words(self, joined: World) -> None:
+        await act(joined, desk.hold, "anna")
+        (message,) = joined.told("message")
+        assert (message["from"], message["name"], message["text"]) == ("agent", "Анна", "Читаю переписку.")
+        assert message["rules"] == ["L2-11"]
+        assert (await joined.request()).answered_at is None  # no answer yet
+
+    @pytest.mark.rule("L2-12")
+    async def test_questions_whose_answer_is_on_record_are_counted(self, world: World) -> None:
+        await world.agent("anna", "masters")
+        await world.say("c1", "покраска")
+        await world.say("c1", "красная")
+        await world.take("anna")
+        await act(world, desk.reply, "anna", "Здравствуйте! Какой цвет?")  # collected
+        await act(
+            world, desk.reply, "anna", "Какого цвета нужна рама? Как вас зовут?"
+        )  # the bot's own words; not known
+        await act(world, desk.reply, "anna", "Цвет красный. Когда удобно? Удобно?")  # nothing of it
+        assert (await world.request()).asked_again == 2
+        async with world.sessions() as session:
+            period = {"since": world.clock.now(), "until": world.clock.now() + DAY}
+            assert await reports.repeated_questions(session, **period) == reports.Share(2, 1)
 
 
 class TestGivingAway:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import agents, conversations, database, delivery, events, requests, sweep, turns
+from bot import agents, conversations, database, delivery, desk, events, requests, sweep, turns
 from bot.channels import Incoming, Kind, Outgoing, Receive
 from bot.clock import FixedClock
 from bot.errors import CrmUnavailable, NluUnavailable
@@ -26,7 +26,7 @@ START = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)  # a Wednesday, 12:00 in Moscow
 
 INTENTS = {
     "готов ли велосипед": ["repair_state"], "заберите": ["pickup"], "нужна деталь": ["spare_part"], "напишите": ["letter"], "письмо": ["letter"],
-    "передайте": ["message"], "письмо со сроком": ["slow_letter"],
+    "передайте": ["message"], "покраска": ["advice"], "письмо со сроком": ["slow_letter"],
     "что с обращением": ["my_request"], "загадка": ["riddle"], "мастера": ["person"], "отмена": ["cancel_request"],
     "привет": ["hello"], "спасибо": ["thanks"], "да": ["affirm"], "нет": ["deny"], "готов и письмо": ["repair_state", "letter"],
     "безобразие, мастера": ["person"],
@@ -167,8 +167,6 @@ class World:
         return result
 
     async def take(self, name: str, chat: str | None = None) -> Request:
-        from bot import desk
-
         conversation_id = await self.id_of(chat) if chat else None
         request = await self.do(desk.take, self.desk, name, now=self.clock.now(), conversation_id=conversation_id)
         assert isinstance(request, Request)
@@ -210,11 +208,11 @@ async def make_world(address: str, **more: Any) -> AsyncIterator[World]:
     clock, nlu, crm = FixedClock(START), ScriptedNlu(), ScriptedCrm()
     channels = {name: ScriptedChannel(name) for name in ("telegram", "vk")}
     async with Jobs(address, workers=4, stalled=1.0) as jobs:
-        desk = requests.Desk(pack=flows.load(MINI), jobs=jobs)
+        work = requests.Desk(pack=flows.load(MINI), jobs=jobs)
         down: set[str] = set()
-        tools = turns.Tools(desk=desk, nlu=nlu, crm=crm, clock=clock, down=lambda: frozenset(down), **more)
+        tools = turns.Tools(desk=work, nlu=nlu, crm=crm, clock=clock, down=lambda: frozenset(down), **more)
         post = delivery.Post(sessions=sessions, channels=channels, jobs=jobs, clock=clock)
-        world = World(sessions, jobs, clock, nlu, crm, desk, tools, post, channels, down=down)
+        world = World(sessions, jobs, clock, nlu, crm, work, tools, post, channels, down=down)
 
         async def turn(conversation_id: int) -> None:
             async with sessions.begin() as session:
@@ -230,6 +228,18 @@ async def make_world(address: str, **more: Any) -> AsyncIterator[World]:
             await engine.dispose()
 
 
+async def act(world: World, action: Any, name: str, *args: object, chat: str = "c1", **more: object) -> Any:
+    """An action of an agent in a chat."""
+    first = () if action in (desk.note, desk.read) else (world.desk,)
+    more = more if action is desk.read else {"now": world.clock.now(), **more}
+    return await world.do(action, *first, name, await world.id_of(chat), *args, **more)
+
+
+async def heard(world: World) -> list[str]:
+    """Every message to customers since the events were cleared."""
+    return [one["text"] for one in world.told("message")]
+
+
 async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
     """Wait for something that a worker in the background brings about."""
     async with asyncio.timeout(seconds):
@@ -239,4 +249,4 @@ async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
 
 DAY = timedelta(days=1)
 
-__all__ = ["DAY", "MINI", "START", "AsyncSession", "World", "make_world", "until"]
+__all__ = ["DAY", "MINI", "START", "AsyncSession", "World", "act", "heard", "make_world", "until"]

@@ -1,0 +1,65 @@
+"""Repeats: questions of agents whose answer is on record already (L2-12). Counted, never held up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from rapidfuzz import fuzz
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+import flows
+from bot.models import Message, Request, Sender
+from flows.russian import plain
+
+LOOKED_AT = 60
+"""So many earlier messages are compared."""
+SAME = 85
+"""Of 100: questions as like as this ask for the same."""
+SHORTEST = 3
+"""Words from which a question says enough to be compared."""
+
+
+async def asked_again(session: AsyncSession, pack: flows.Pack, request: Request, text: str, *, agent: str) -> list[str]:
+    """What a reply asks though it is known: names of the pack's directory `asked_again`, or the question itself when
+    the bot or another agent has put it before."""
+    questions = asked(text)
+    if not questions:
+        return []
+    said = await session.scalars(
+        select(Message.text)
+        .where(
+            Message.conversation_id == request.conversation_id,
+            (Message.sender == Sender.BOT) | ((Message.sender == Sender.AGENT) & (Message.agent != agent)),
+        )
+        .order_by(Message.id.desc())
+        .limit(LOOKED_AT)
+    )
+    earlier = [question for one in said for question in asked(one)]
+    found: dict[str, None] = {}
+    for question in questions:
+        known = _known(pack, request.summary, question)
+        again = any(fuzz.token_sort_ratio(question, one) >= SAME for one in earlier)
+        found.update(dict.fromkeys(known or ([question] if again and len(question.split()) >= SHORTEST else [])))
+    return list(found)
+
+
+def asked(text: str) -> list[str]:
+    """The questions in a text, lower case, without their marks."""
+    sentences = re.split(r"(?<=[.?!])\s+|\n", text)
+    return [plain(one).rstrip("? ") for one in sentences if one.rstrip().endswith("?")]
+
+
+def _known(pack: flows.Pack, summary: Mapping[str, Any], question: str) -> list[str]:
+    """What the question asks for of what the summary holds."""
+    entries = pack.manifest.directories.get("asked_again", {})
+    return [name for name, one in entries.items() if re.search(one["words"], question) and _at(summary, one["of"])]
+
+
+def _at(summary: Mapping[str, Any], path: str) -> Any:
+    value: Any = summary
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, Mapping) else None
+    return value
