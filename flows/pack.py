@@ -576,6 +576,9 @@ class Manifest(Part):
     order_fact: str | None = None
     # fact with the snapshot objects for the summary (a list)
     customer_fact: str | None = None
+    # fact: the card of whoever is identified
+    account_fact: str | None = None
+    # fact: the card that the account leads to before that; for agents, marked as not confirmed, never for customers
     directories: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
     never_say: tuple[str, ...] = ()
     # regular expressions that no text to a customer may match

@@ -66,11 +66,12 @@ def comment(pack: Pack, view: View, summary: Mapping[str, Any], others: Sequence
     who = ", ".join(
         filter(None, [customer.get("name"), *(_label(view, "flags", flag) for flag in customer.get("flags") or ())])
     )
+    unsure = f" ({words['by_account']})" if customer.get("id") is None and "by_account" in words else ""
     lines = [
         ("topic", _title(pack, summary["topic"])),
         ("reason", summary["reason"]),
         ("wants", f"«{summary['wants']}»" if summary["wants"] else None),
-        ("customer", who or words.get("unknown_customer")),
+        ("customer", f"{who}{unsure}" if who else words.get("unknown_customer")),
         ("identified", _label(view, "identified_by", customer.get("identified_by"))),
         *(("order", _order_line(view, order)) for order in summary["orders"]),
         (
@@ -121,11 +122,13 @@ def _priority(pack: Pack, view: View) -> tuple[str, tuple[str, ...]]:
 
 
 def _customer(pack: Pack, view: View) -> dict[str, Any]:
-    card = _quiet(view, pack.manifest.customer_fact) if pack.manifest.customer_fact else None
-    card = card if isinstance(card, Mapping) else {}
+    """Who writes. Without an `id` nobody is identified: then it is what the account tells, not confirmed (VIP-02)."""
+    names = (pack.manifest.customer_fact, pack.manifest.account_fact)
+    own, linked = (_quiet(view, name) if name else None for name in names)
+    card = next((one for one in (own, linked) if isinstance(one, Mapping)), {})
     phone = next(iter(card.get("phones") or ()), None)
     return {
-        "id": card.get("id"),
+        "id": own.get("id") if isinstance(own, Mapping) else None,
         "name": first_and_patronymic(card["full_name"]) if card.get("full_name") else None,
         "phone_masked": f"•••{str(phone)[-4:]}" if phone else None,
         "identified_by": _quiet(view, "identified_by"),
