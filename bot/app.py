@@ -24,6 +24,7 @@ from bot.clients.crm_demo import DemoCrm
 from bot.clients.shop import Shop
 from bot.clock import Clock, SystemClock
 from bot.errors import ChannelStopped, SettingsInvalid
+from bot.patience import Patience
 from bot.settings import Settings
 from flows.load import PACKS
 
@@ -113,12 +114,13 @@ class Assistant:
             pack=content.pack, jobs=self.jobs, reopen=timedelta(hours=_reopen_hours(settings, content.pack)),
             claim=timedelta(seconds=settings.claim_seconds),
         )  # fmt: skip
-        self.tools = turns.Tools(
-            desk=self.desk, nlu=nlu, crm=self.crm, clock=self.clock, quiet=timedelta(seconds=self.quiet),
-            **({"down": down} if down else {}),
-        )  # fmt: skip
         self.post = delivery.Post(
             sessions=self.sessions, channels=self.channels, jobs=self.jobs, clock=self.clock
+        )  # fmt: skip
+        self.tools = turns.Tools(
+            desk=self.desk, nlu=nlu, crm=self.crm, clock=self.clock, quiet=timedelta(seconds=self.quiet),
+            patience=Patience(post=self.post, pack=content.pack, slow=settings.slow_seconds),
+            **({"down": down} if down else {}),
         )  # fmt: skip
         self.jobs.register(jobs.TURN, self._take_turn)
         self.jobs.register(jobs.DELIVERY, self._deliver)

@@ -20,6 +20,7 @@ from bot.clients import Crm, Nlu
 from bot.clock import Clock
 from bot.errors import CrmActionUnknown, CrmUnavailable, FirstlineError
 from bot.models import Conversation, Deed
+from bot.patience import Patience
 from bot.timeline import Desk, tell_of
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,8 @@ class Tools:
     # a burst is over when nothing came for so long (CX-18)
     down: Callable[[], frozenset[str]] = field(default=_nothing_down)
     # systems that are known not to work; `store` means that no request can be stored (CX-02)
+    patience: Patience | None = None
+    # what the customer hears while the shop's systems take long
 
     @property
     def pack(self) -> flows.Pack:

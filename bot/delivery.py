@@ -131,13 +131,7 @@ async def _record(session: AsyncSession, post: Post, message_id: int, outcome: s
     now = post.clock.now()
     match outcome:
         case str():
-            message.delivery, message.sent_at, message.message_id = Delivery.SENT, now, outcome
-            message.error = None
-            tell(
-                session, "message", channel=conversation.channel, chat=conversation.chat, id=message.id,
-                **{"from": message.sender}, text=message.text, buttons=[one["title"] for one in message.buttons],
-                rules=message.rules, name=message.agent,
-            )  # fmt: skip
+            _sent(session, conversation, message, outcome, now)
             return True
         case Unreachable():
             message.delivery, message.error = Delivery.FAILED, _why(outcome)
@@ -161,6 +155,50 @@ async def _record(session: AsyncSession, post: Post, message_id: int, outcome: s
             await _again(session, post, message, now, UNCLEAR_PAUSE)
     message.error = _why(outcome)
     return False
+
+
+def _sent(session: AsyncSession, conversation: Conversation, message: Message, external_id: str, now: datetime) -> None:
+    message.delivery, message.sent_at, message.message_id = Delivery.SENT, now, external_id
+    message.error = None
+    tell(
+        session, "message", channel=conversation.channel, chat=conversation.chat, id=message.id,
+        **{"from": message.sender}, text=message.text, buttons=[one["title"] for one in message.buttons],
+        rules=message.rules, name=message.agent,
+    )  # fmt: skip
+
+
+# --------------------------------------------------------------------------------------------------- from within a turn
+async def say_at_once(post: Post, conversation_id: int, said: flows.Say) -> bool:
+    """Say something of the bot's while a turn of the conversation is still at work and holds its lock.
+
+    The usual way would wait for that lock; here the turn itself vouches that no agent speaks. False when something else
+    waits to be sent: nothing may overtake it. Sent once at the most: what came of an attempt that was cut off stays
+    unknown, and a failed one is not repeated, for such words are soon out of date.
+    """
+    async with post.sessions.begin() as session:
+        conversation = await session.get_one(Conversation, conversation_id)
+        channel = post.channels.get(conversation.channel)
+        if channel is None or conversation.blocked_at is not None:
+            return True
+        if await _outbox(session, conversation_id):
+            return False
+        message = Message(
+            conversation_id=conversation_id, sender=Sender.BOT, at=post.clock.now(), text=said.text, rules=list(said.rules),
+            delivery=Delivery.UNKNOWN, attempts=1,
+        )  # fmt: skip
+        session.add(message)
+        await session.flush()
+        outgoing = _outgoing(conversation, message)
+    outcome = await _send(channel, outgoing)
+    async with post.sessions.begin() as session:
+        message = await session.get_one(Message, message.id)
+        if isinstance(outcome, str):
+            _sent(session, conversation, message, outcome, post.clock.now())
+        else:
+            message.error = _why(outcome)
+            if isinstance(outcome, Unreachable | Rejected | RetryLater | ChannelStopped):
+                message.delivery = Delivery.FAILED
+    return True
 
 
 async def _again(session: AsyncSession, post: Post, message: Message, now: datetime, pause: timedelta) -> None:

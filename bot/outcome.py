@@ -42,6 +42,8 @@ class Outcome:
     error: str | None = None
     # class of what went wrong inside
     ms: int = 0
+    waited: bool = False
+    # the customer was asked for patience meanwhile
 
 
 async def store(session: AsyncSession, tools: Tools, conversation: Conversation, outcome: Outcome) -> None:
@@ -82,6 +84,8 @@ async def _carry_out(
             stored = False
             state = _as_if_not_handed_over(turn, state)
             messages = () if decision.cases else messages
+    if outcome.waited and tools.patience is not None:
+        messages = tools.patience.thanks(turn, messages)
     conversation.state = flows.to_json(state)
     for said in messages:
         await conversations.say(

@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     crm_timeout: float = Field(default=5.0, gt=0)
     # seconds
 
+    slow_seconds: float = Field(default=3.0, gt=0)
+    # when the shop's systems take longer the customer hears that the answer is being looked for (PHRASE-03)
+
     quiet_seconds: float = Field(default=2.0, ge=0)
     # a burst of messages is read as one turn when none comes for so long (CX-18)
     reopen_hours: float | None = Field(default=None, gt=0)

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import func, select
@@ -25,6 +26,7 @@ from bot.deciding import decide, to_people
 from bot.errors import NluUnavailable
 from bot.models import Conversation, Message, Request, Sender
 from bot.outcome import Outcome, store, store_failed
+from bot.patience import waited
 from bot.timeline import tell_of
 
 log = logging.getLogger(__name__)
@@ -48,7 +50,10 @@ class Back(Enum):
 
 # ------------------------------------------------------------------------------------------------------- the turn
 async def take_turn(session: AsyncSession, tools: Tools, conversation_id: int) -> int:
-    """Answer all unread lines of a conversation; return how many turns that were. Twice does no harm."""
+    """Answer the unread lines of a conversation that are read together; return how many they were. Twice does no harm.
+
+    What is left (words after a press) is a turn of its own, in a transaction of its own.
+    """
     conversation = await conversations.lock(session, conversation_id)
     if conversation is None:
         return 0
@@ -59,10 +64,11 @@ async def take_turn(session: AsyncSession, tools: Tools, conversation_id: int) -
     if tools.quiet and (rest := _still_coming(lines, tools.quiet, await _stored_now(session))) > 0:
         await tools.desk.jobs.turn(session, conversation_id, delay=rest)
         return 0
-    groups = _groups(lines)
-    for group in groups:
-        await _serve_safely(session, tools, conversation, group, now)
-    return len(groups)
+    first = _together(lines)
+    await _serve_safely(session, tools, conversation, first, now)
+    if len(first) < len(lines):
+        await tools.desk.jobs.turn(session, conversation_id)
+    return len(first)
 
 
 async def _stored_now(session: AsyncSession) -> datetime:
@@ -80,19 +86,13 @@ def _still_coming(lines: Sequence[Message], quiet: timedelta, now: datetime) -> 
     return (quiet - (now - lines[-1].stored_at)).total_seconds()
 
 
-def _groups(lines: Sequence[Message]) -> list[list[Message]]:
-    """Lines that are read together: written ones between two presses; each press alone, a repeated one only once."""
-    groups: list[list[Message]] = []
-    for line in lines:
-        pressed = line.press is not None or line.stale_press
-        before = groups[-1][0] if groups else None
-        if (
-            before is not None and pressed and before.press == line.press and before.stale_press == line.stale_press
-        ) or (before is not None and not pressed and before.press is None and not before.stale_press):
-            groups[-1].append(line)
-        else:
-            groups.append([line])
-    return groups
+def _together(lines: Sequence[Message]) -> list[Message]:
+    """The first lines that are read together: written ones up to a press, or a press, which counts once if repeated."""
+
+    def pressed(line: Message) -> tuple[str | None, bool]:
+        return line.press, line.stale_press
+
+    return list(takewhile(lambda line: pressed(line) == pressed(lines[0]), lines))
 
 
 async def _serve_safely(
@@ -249,8 +249,10 @@ async def _answer(
     if turn.parse is not None:
         tell_of(session, conversation, "understood", **_understood(turn.parse))
     error: str | None = None
+    patience = tools.patience
+    watched = tools if patience is None else replace(tools, crm=patience.watch(tools.crm, turn, conversation.id, lines))
     try:
-        decision, turn = await decide(session, tools, conversation, turn)
+        decision, turn = await decide(session, watched, conversation, turn)
     except SQLAlchemyError:
         raise
     except Exception as caught:  # whatever is wrong inside, the customer must not wait for nobody
@@ -258,7 +260,10 @@ async def _answer(
         log.exception("turn_failed", extra={"conversation": conversation.id, "error": error})
         decision = to_people(tools.pack, turn)
     ms = int((time.perf_counter() - begun) * 1000)
-    made = Outcome(lines=lines, turn=turn, decision=decision, waiting=waiting, error=error, ms=ms)
+    made = Outcome(
+        lines=lines, turn=turn, decision=decision, waiting=waiting, error=error, ms=ms,
+        waited=patience is not None and await waited(session, conversation.id, lines),
+    )  # fmt: skip
     await store(session, tools, conversation, made)
 
 

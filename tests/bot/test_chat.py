@@ -33,6 +33,7 @@ class Play:
     """Plays lines and keeps what comes out."""
 
     script: Script
+    crm: Crm
     output: list[dict[str, Any]] = field(default_factory=list)
     status: int = 0
 
@@ -59,14 +60,14 @@ async def play(address: str) -> AsyncIterator[Play]:
     content = Content(pack=flows.load(MINI), shop=Shop(agents=(ANNA, BORIS)))
     clock, nlu = RunClock(START), SwitchedNlu(ScriptedNlu())
     switches = Switches(nlu)
-    settings = Settings(_env_file=None)
+    settings, crm = Settings(_env_file=None, slow_seconds=0.2), Crm()
     async with Assistant(
-        address, content, nlu, settings=settings, clock=clock, quiet=0.0, down=switches, crm=Crm()
+        address, content, nlu, settings=settings, clock=clock, quiet=0.0, down=switches, crm=crm
     ) as assistant:
         played: list[dict[str, Any]] = []
         script = Script(assistant, clock, switches, lambda event: played.append(json.loads(dump(event))))
         try:
-            yield Play(script, played)
+            yield Play(script, crm, played)
         finally:
             script.close()
 
@@ -195,6 +196,19 @@ class TestAgents:
         output = await play({"clock": "2026-11-19T13:00:00+03:00"})
         assert kinds(output) == ["state", "message", "turn_end"]
         assert output[0]["state"] == "closed"
+
+
+class TestSlow:
+    @pytest.mark.rule("PHRASE-03")
+    @pytest.mark.rule("PHRASE-05")
+    async def test_the_customer_hears_at_once_that_it_is_looked_for(self, play: Play) -> None:
+        play.crm.pause = 0.5
+        output = await play.say("готов ли велосипед")
+        messages = [one for one in output if one["event"] == "message"]
+        assert [one["rules"] for one in messages] == [["PHRASE-03"], ["PHRASE-05", "STATE-1"]]
+        assert [one["from"] for one in messages] == ["bot", "bot"]
+        assert messages[0]["text"] in ("Ищу.", "Смотрю.")
+        assert messages[1]["text"] == "Спасибо, что подождали. Велосипед готов."
 
 
 class TestOutages:

@@ -26,13 +26,13 @@ async def again(world: World, seconds: float) -> list[str]:
     return [one.text for one in world.channels["telegram"].sent[before:]]
 
 
-BOTH = ["Велосипед готов.", "Напишем письмо."]
+BOTH = ["Велосипед готов.", "Чиним два дня."]
 
 
 class TestOrder:
     async def test_a_message_that_must_wait_holds_up_those_behind_it(self, world: World) -> None:
         world.channels["telegram"].outcomes = [RetryLater(after=30)]
-        assert await world.say("c1", "готов и письмо") == []
+        assert await world.say("c1", "готов и сроки") == []
         assert await again(world, 29) == []
         assert await again(world, 1) == BOTH
         assert await outbox(world) == [(text, "sent") for text in BOTH]
@@ -45,7 +45,7 @@ class TestOrder:
     async def test_two_deliveries_at_once_send_each_message_once(self, world: World) -> None:
         for chat in ("c1", "c2", "c3"):
             world.crm.bicycles[f"telegram:{chat}"] = {"state": "ready"}
-            await world.receive(world.incoming(chat, text="готов и письмо"))
+            await world.receive(world.incoming(chat, text="готов и сроки"))
         await asyncio.gather(world.jobs.run_until_idle(), world.jobs.run_until_idle())
         for chat in ("c1", "c2", "c3"):
             assert [one.text for one in world.channels["telegram"].sent if one.chat == chat] == BOTH
@@ -54,9 +54,9 @@ class TestOrder:
 class TestTrouble:
     async def test_an_unclear_attempt_is_repeated_once(self, world: World) -> None:
         world.channels["telegram"].outcomes = [DeliveryUnknown(), DeliveryUnknown()]
-        await world.say("c1", "готов и письмо")
-        assert await again(world, 3) == ["Напишем письмо."]
-        assert await outbox(world) == [("Велосипед готов.", "unknown"), ("Напишем письмо.", "sent")]
+        await world.say("c1", "готов и сроки")
+        assert await again(world, 3) == ["Чиним два дня."]
+        assert await outbox(world) == [("Велосипед готов.", "unknown"), ("Чиним два дня.", "sent")]
         first = world.channels["telegram"].attempts[0]
         assert world.channels["telegram"].attempts.count(first) == 2
 
@@ -77,9 +77,9 @@ class TestTrouble:
 
     async def test_a_rejected_text_does_not_hold_up_the_next(self, world: World) -> None:
         world.channels["telegram"].outcomes = [Rejected()]
-        assert await world.say("c1", "готов и письмо") == ["Напишем письмо."]
-        assert await outbox(world) == [("Велосипед готов.", "failed"), ("Напишем письмо.", "sent")]
-        assert world.told("message")[0]["text"] == "Напишем письмо."
+        assert await world.say("c1", "готов и сроки") == ["Чиним два дня."]
+        assert await outbox(world) == [("Велосипед готов.", "failed"), ("Чиним два дня.", "sent")]
+        assert world.told("message")[0]["text"] == "Чиним два дня."
 
     async def test_a_stopped_channel_keeps_its_messages(self, world: World) -> None:
         world.channels["telegram"].outcomes = [ChannelStopped()]
@@ -96,7 +96,7 @@ class TestTrouble:
 class TestBlocked:
     async def test_nothing_is_sent_to_whoever_blocked_us_until_they_return(self, world: World) -> None:
         world.channels["telegram"].outcomes = [Unreachable()]
-        assert await world.say("c1", "готов и письмо") == []
+        assert await world.say("c1", "готов и сроки") == []
         assert [state for _, state in await outbox(world)] == ["failed", "failed"]
         assert await world.say("c1", "привет") == ["Здравствуйте!"]
 

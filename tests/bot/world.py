@@ -20,6 +20,7 @@ from bot.clock import FixedClock
 from bot.errors import CrmUnavailable, NluUnavailable
 from bot.jobs import Jobs
 from bot.models import Message, Request
+from bot.patience import Patience
 
 MINI = Path(__file__).parent.parent / "packs" / "mini"
 START = datetime(2026, 11, 18, 9, 0, tzinfo=UTC)  # a Wednesday, 12:00 in Moscow
@@ -28,7 +29,8 @@ INTENTS = {
     "готов ли велосипед": ["repair_state"], "заберите": ["pickup"], "нужна деталь": ["spare_part"], "напишите": ["letter"], "письмо": ["letter"],
     "передайте": ["message"], "покраска": ["advice"], "письмо со сроком": ["slow_letter"],
     "что с обращением": ["my_request"], "загадка": ["riddle"], "мастера": ["person"], "отмена": ["cancel_request"],
-    "привет": ["hello"], "спасибо": ["thanks"], "да": ["affirm"], "нет": ["deny"], "готов и письмо": ["repair_state", "letter"],
+    "привет": ["hello"], "спасибо": ["thanks"], "да": ["affirm"], "нет": ["deny"], "готов и сроки": ["repair_state", "terms"],
+    "готов и письмо": ["repair_state", "letter"],
     "безобразие, мастера": ["person"],
 }  # fmt: skip
 
@@ -63,14 +65,18 @@ class ScriptedCrm:
         self.riders: dict[str, Any] = {}
         self.done: dict[str, Mapping[str, Any]] = {}
         self.asked: list[str] = []
+        self.pause = 0.0
+        # seconds that each answer takes
 
     async def fetch(self, lookup: flows.Lookup) -> Any:
+        await asyncio.sleep(self.pause)
         if "crm" in self.down:
             raise CrmUnavailable(system="crm")
         account = dict(lookup.args).get("account", "")
         return {"customer": self.riders, "bicycle": self.bicycles}.get(lookup.source, {}).get(account)
 
     async def act(self, act: flows.Act, *, key: str) -> Mapping[str, Any]:
+        await asyncio.sleep(self.pause)
         if "crm" in self.down:
             raise CrmUnavailable(system="crm")
         self.asked.append(key)
@@ -201,8 +207,10 @@ class World:
 
 
 @asynccontextmanager
-async def make_world(address: str, **more: Any) -> AsyncIterator[World]:
-    """Wire a world on an empty database."""
+async def make_world(
+    address: str, *, slow: float | None = None, again: float = 60.0, **more: Any
+) -> AsyncIterator[World]:
+    """Wire a world on an empty database. `slow`, `again`: when customers are asked for patience."""
     engine = database.make_engine(address)
     sessions = database.make_sessions(engine)
     clock, nlu, crm = FixedClock(START), ScriptedNlu(), ScriptedCrm()
@@ -210,8 +218,10 @@ async def make_world(address: str, **more: Any) -> AsyncIterator[World]:
     async with Jobs(address, workers=4, stalled=1.0) as jobs:
         work = requests.Desk(pack=flows.load(MINI), jobs=jobs)
         down: set[str] = set()
-        tools = turns.Tools(desk=work, nlu=nlu, crm=crm, clock=clock, down=lambda: frozenset(down), **more)
         post = delivery.Post(sessions=sessions, channels=channels, jobs=jobs, clock=clock)
+        if slow is not None:
+            more["patience"] = Patience(post=post, pack=work.pack, slow=slow, again=again)
+        tools = turns.Tools(desk=work, nlu=nlu, crm=crm, clock=clock, down=lambda: frozenset(down), **more)
         world = World(sessions, jobs, clock, nlu, crm, work, tools, post, channels, down=down)
 
         async def turn(conversation_id: int) -> None:
