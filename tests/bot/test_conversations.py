@@ -55,9 +55,9 @@ class TestReceive:
         turn = asyncio.create_task(world.settle())
         await asyncio.sleep(0.15)
         begun = time.perf_counter()
-        await world.receive(world.incoming("c1", text="напишите"))
+        await world.receive(world.incoming("c1", text="сроки"))
         assert time.perf_counter() - begun < 0.3
-        assert await turn == ["Здравствуйте!", "Напишем письмо."]
+        assert await turn == ["Здравствуйте!", "Чиним два дня."]
 
     async def test_an_unknown_kind_of_update_is_noted_and_left(self, world: World) -> None:
         assert await world.hear(world.incoming("c1", Kind.OTHER)) == []
@@ -70,7 +70,7 @@ class TestReceive:
     async def test_stored_only_lines_wait_for_the_next(self, world: World) -> None:
         await world.receive(world.incoming("c1", text="готов ли велосипед"), turn=False)
         assert await world.settle() == []
-        assert await world.say("c1", "напишите") == ["Велосипед готов.", "Напишем письмо."]
+        assert await world.say("c1", "сроки") == ["Велосипед готов.", "Чиним два дня."]
 
 
 class TestEdits:
@@ -103,14 +103,14 @@ class TestBurst:
         async with make_world(address, quiet=timedelta(seconds=0.4)) as world:
             worker = asyncio.create_task(world.jobs.run())
             try:
-                for text in ("готов ли велосипед", "напишите", "привет"):
+                for text in ("готов ли велосипед", "сроки", "привет"):
                     await world.receive(world.incoming("c1", text=text), quiet=0.4)
                     await asyncio.sleep(0.25)
                 await until(lambda: len(world.channels["telegram"].sent) >= 2)
             finally:
                 worker.cancel()
                 await asyncio.gather(worker, return_exceptions=True)
-            assert world.nlu.texts == ["готов ли велосипед\nнапишите\nпривет"]
+            assert world.nlu.texts == ["готов ли велосипед\nсроки\nпривет"]
 
 
 class TestButtons:

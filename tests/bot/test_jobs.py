@@ -121,11 +121,11 @@ class TestCrashes:
         await world.receive(world.incoming("c1", text="привет"))
         async with await psycopg.AsyncConnection.connect(database.conninfo(address), autocommit=True) as connection:
             await connection.execute("UPDATE procrastinate_jobs SET status = 'doing', worker_id = NULL")
-        await world.receive(world.incoming("c1", text="напишите"))
+        await world.receive(world.incoming("c1", text="сроки"))
         assert await world.settle() == []  # the stalled one has the conversation's lock
         assert await world.jobs.rescue_stalled() == 1
         assert await status(address) == ["todo"]
-        assert await world.settle() == ["Напишем письмо."]
+        assert await world.settle() == ["Чиним два дня."]
 
     async def test_a_worker_outlives_the_loss_of_its_connections(
         self, world: World, address: str, postgres: str

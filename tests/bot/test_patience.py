@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator
 
 import pytest
@@ -73,7 +74,7 @@ async def test_a_little_longer_is_said_in_other_words_and_not_too_often(address:
     assert heard[0] in LOOKING
     assert set(heard[1:-1]) == LONGER
     assert len(heard[1:-1]) <= 2.7 / 0.5
-    assert all(one != following for one, following in zip(heard, heard[1:], strict=False))  # CX-06
+    assert all(one != following for one, following in itertools.pairwise(heard))  # CX-06
     assert heard[-1] == THANKS
 
 

@@ -29,7 +29,7 @@ INTENTS = {
     "готов ли велосипед": ["repair_state"], "заберите": ["pickup"], "нужна деталь": ["spare_part"], "напишите": ["letter"], "письмо": ["letter"],
     "передайте": ["message"], "покраска": ["advice"], "письмо со сроком": ["slow_letter"],
     "что с обращением": ["my_request"], "загадка": ["riddle"], "мастера": ["person"], "отмена": ["cancel_request"],
-    "привет": ["hello"], "спасибо": ["thanks"], "да": ["affirm"], "нет": ["deny"], "готов и сроки": ["repair_state", "terms"],
+    "привет": ["hello"], "спасибо": ["thanks"], "да": ["affirm"], "нет": ["deny"], "сроки": ["terms"], "готов и сроки": ["repair_state", "terms"],
     "готов и письмо": ["repair_state", "letter"],
     "безобразие, мастера": ["person"],
 }  # fmt: skip
