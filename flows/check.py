@@ -6,7 +6,7 @@ One function, one kind of mistake. What cannot even be read is found by `load`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import chain
 
 from flows.coverage import cover
@@ -31,6 +31,7 @@ from flows.pack import (
     When,
 )  # fmt: skip
 from flows.phrases import FILTERS, PLACEHOLDER, placeholders
+from flows.wording import near, none_of
 
 BUTTON_TITLE = 40
 """VK's limit for a button's label, in characters; Telegram's is wider."""
@@ -46,14 +47,15 @@ def check(pack: Pack) -> list[Problem]:
 
 
 def every_step(pack: Pack) -> Iterator[tuple[str, AnyStep]]:
-    """All steps of flows and tables, with the place (kind:name) they stand in."""
+    """All steps of flows and tables with their places: flow:name.step, table:name.row.step, and so on inside branches."""
 
     def inside(place: str, steps: Sequence[AnyStep]) -> Iterator[tuple[str, AnyStep]]:
-        for step in steps:
-            yield place, step
+        for number, step in enumerate(steps, start=1):
+            here = f"{place}.{number}"
+            yield here, step
             if isinstance(step, Branch):
-                for arm in step.branch:
-                    yield from inside(place, arm.steps)
+                for at, arm in enumerate(step.branch, start=1):
+                    yield from inside(f"{here}.{at}", arm.steps)
 
     for name, flow in pack.flows.items():
         yield from inside(f"flow:{name}", flow.steps)
@@ -85,14 +87,19 @@ def known_name(pack: Pack, name: str) -> bool:
     return bool(_OWN.match(name)) or ("." in name and (root in pack.sources or root in pack.facts))
 
 
-def _places(pack: Pack, place: str) -> str:
-    file, line = pack.places.get(place) or pack.places.get(place.split(".")[0]) or ("pack.yml", 1)
+def place_of(pack: Pack, place: str) -> str:
+    """The file and line of a place (kind:name, with numbers of rows and steps behind dots)."""
+    while place not in pack.places and "." in place:
+        place = place.rpartition(".")[0]
+    file, line = pack.places.get(place, ("pack.yml", 1))
     return f"{file}:{line}"
 
 
 def _problem(pack: Pack, place: str, text: str) -> Problem:
     kind, _, name = place.partition(":")
-    return Problem(_places(pack, place), f"{kind} {name!r}: {text}")
+    name, *numbers = name.split(".") if kind in ("flow", "table") else (name,)
+    row = f", row {numbers[0]}" if kind == "table" and numbers else ""
+    return Problem(place_of(pack, place), f"{kind} {name!r}{row}: {text}")
 
 
 # -------------------------------------------------------------------------------------------------------- the checks
@@ -101,10 +108,10 @@ def names_in_steps_exist(pack: Pack) -> Iterator[Problem]:
     for place, step in every_step(pack):
         for kind, name, there in _references(pack, step):
             if name not in there:
-                yield _problem(pack, place, f"there is no {kind} {name!r}")
+                yield _problem(pack, place, f"there is no {kind} {name!r}{near(name, there)}")
 
 
-def _references(pack: Pack, step: Step) -> Iterator[tuple[str, str, Container[str]]]:
+def _references(pack: Pack, step: Step) -> Iterator[tuple[str, str, Collection[str]]]:
     match step:
         case SayStep():
             yield from (("phrase", name, pack.phrases) for name in step.say)
@@ -138,7 +145,7 @@ def _references(pack: Pack, step: Step) -> Iterator[tuple[str, str, Container[st
 def manifest_names_exist(pack: Pack) -> Iterator[Problem]:
     """The flows, phrases, tables, queues and buttons that pack.yml names must be there."""
     manifest = pack.manifest
-    wanted: list[tuple[str, str, Container[str]]] = [("flow", manifest.before, pack.flows)]
+    wanted: list[tuple[str, str, Collection[str]]] = [("flow", manifest.before, pack.flows)]
     wanted += [("flow", name, pack.flows) for name in manifest.repair.model_dump().values()]
     wanted += [("flow", name, pack.flows) for name in (manifest.after,) if name]
     wanted += [("flow", flow.beside, pack.flows) for flow in pack.flows.values() if flow.beside]
@@ -149,7 +156,7 @@ def manifest_names_exist(pack: Pack) -> Iterator[Problem]:
     wanted += [("category", manifest.case_default, pack.categories), ("fact", manifest.mood, pack.facts)]
     for kind, name, there in wanted:
         if name not in there:
-            yield _problem(pack, "manifest:pack.yml", f"there is no {kind} {name!r}")
+            yield _problem(pack, "manifest:pack.yml", f"there is no {kind} {name!r}{near(name, there)}")
 
 
 def queues_name_known_things(pack: Pack) -> Iterator[Problem]:
@@ -175,11 +182,15 @@ def every_intent_has_one_flow(pack: Pack) -> Iterator[Problem]:
         for intent in flow.intents:
             served.setdefault(intent, []).append(name)
             if intent not in pack.intents:
-                yield _problem(pack, f"flow:{name}", f"there is no intent {intent!r}")
+                yield _problem(pack, f"flow:{name}", f"there is no intent {intent!r}{near(intent, pack.intents)}")
     for intent in pack.intents:
         flows = served.get(intent, [])
         if len(flows) != 1:
             yield _problem(pack, f"intent:{intent}", f"is served by {', '.join(flows) or 'no flow'}")
+
+
+def _near_name(pack: Pack, name: str) -> str:
+    return near(name, [*pack.slots, *pack.facts, *pack.sources])
 
 
 def conditions_name_known_things(pack: Pack) -> Iterator[Problem]:
@@ -187,7 +198,7 @@ def conditions_name_known_things(pack: Pack) -> Iterator[Problem]:
     for place, when in every_when(pack):
         for name in names(when):
             if not known_name(pack, name):
-                yield _problem(pack, place, f"there is no slot or fact {name!r}")
+                yield _problem(pack, place, f"there is no slot or fact {name!r}{_near_name(pack, name)}")
         yield from (_problem(pack, place, text) for text in _wrong_values(pack, when))
 
 
@@ -198,7 +209,8 @@ def _wrong_values(pack: Pack, when: When) -> Iterator[str]:
                 yield from _wrong_values(pack, arm)
             continue
         if isinstance(condition, dict) and not set(condition) <= OPERATORS:
-            yield f"{name}: unknown operator {', '.join(sorted(set(condition) - OPERATORS))}"
+            wrong = sorted(set(condition) - OPERATORS)
+            yield f"{name}: unknown operator {', '.join(wrong)}{none_of(wrong[0], sorted(OPERATORS))}"
             continue
         fact, slot = pack.facts.get(name), pack.slots.get(name)
         allowed: set[object] = set(fact.values if fact else ()) | set((slot.values or {}) if slot else ())
@@ -206,7 +218,7 @@ def _wrong_values(pack: Pack, when: When) -> Iterator[str]:
         if kind is Kind.ENUM and allowed:
             for value in _flat(condition):
                 if isinstance(value, str) and value not in allowed:
-                    yield f"{name} is never {value!r}"
+                    yield f"{name} is never {value!r}{none_of(value, sorted(map(str, allowed)))}"
 
 
 def _flat(condition: object) -> Iterator[object]:
@@ -226,11 +238,11 @@ def facts_name_known_things(pack: Pack) -> Iterator[Problem]:
     for name, fact in pack.facts.items():
         for other in _fact_names(fact):
             if not known_name(pack, other):
-                yield _problem(pack, f"fact:{name}", f"there is no slot or fact {other!r}")
+                yield _problem(pack, f"fact:{name}", f"there is no slot or fact {other!r}{_near_name(pack, other)}")
     for name, source in pack.sources.items():
         for other in source.args.values():
             if not known_name(pack, other):
-                yield _problem(pack, f"source:{name}", f"there is no slot or fact {other!r}")
+                yield _problem(pack, f"source:{name}", f"there is no slot or fact {other!r}{_near_name(pack, other)}")
 
 
 def _fact_names(fact: Fact) -> Iterator[str]:
@@ -256,10 +268,10 @@ def phrases_can_be_rendered(pack: Pack) -> Iterator[Problem]:
         for text in phrase.say:
             for found in PLACEHOLDER.finditer(text):
                 if not known_name(pack, found[1]):
-                    yield _problem(pack, place, f"there is no value {found[1]!r}")
+                    yield _problem(pack, place, f"there is no value {found[1]!r}{_near_name(pack, found[1])}")
                 for spec in filter(None, found[2].split("|")):
-                    if spec.split(":")[0] not in FILTERS:
-                        yield _problem(pack, place, f"there is no filter {spec.split(':')[0]!r}")
+                    if (name_of := spec.split(":")[0]) not in FILTERS:
+                        yield _problem(pack, place, f"there is no filter {name_of!r}{none_of(name_of, FILTERS)}")
             for needed in phrase.convey:
                 if needed not in placeholders(text):
                     yield _problem(pack, place, f"a variant does not tell {{{needed}}}")
@@ -267,7 +279,7 @@ def phrases_can_be_rendered(pack: Pack) -> Iterator[Problem]:
                 yield _problem(pack, place, "is too long for one message")
         for button in phrase.buttons:
             if isinstance(button, str) and button not in pack.buttons:
-                yield _problem(pack, place, f"there is no button {button!r}")
+                yield _problem(pack, place, f"there is no button {button!r}{none_of(button, pack.buttons)}")
             title = button if isinstance(button, str) else button.title
             if not isinstance(button, str) and len(title) > BUTTON_TITLE and "{" not in title:
                 yield _problem(pack, place, f"the button {title!r} is longer than {BUTTON_TITLE} characters")

@@ -20,15 +20,24 @@ class EndlessFlow(ContentError):
     """A flow took too many steps in one turn: two flows probably call each other."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong in a pack, with its place (file:line)."""
+    """One thing that is wrong in a file of content, with its place (file:line)."""
 
     where: str
     text: str
+    remark: bool = False
+    # worth a look, but the content can be used as it is
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.text}"
+        return f"{self.where}: {'(remark) ' if self.remark else ''}{self.text}"
+
+    def __lt__(self, other: Problem) -> bool:
+        return self._order() < other._order()
+
+    def _order(self) -> tuple[str, int, str]:
+        file, _, line = self.where.rpartition(":")
+        return (file, int(line), self.text) if line.isdecimal() else (self.where, 0, self.text)
 
 
 class PackInvalid(FlowError):

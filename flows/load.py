@@ -13,9 +13,10 @@ Names are unique over all files of a kind: a name defined twice is an error, nev
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import yaml
@@ -36,18 +37,23 @@ from flows.pack import (
     Queue,
     Slot,
     Source,
+    Step,
     Table,
 )  # fmt: skip
+from flows.wording import keys, near, sentence
 
 M = TypeVar("M", bound=BaseModel)
+Loc = tuple[int | str, ...]
+"""Where in a part something stands: keys, and places in lists from 0."""
 
 PACKS = Path(__file__).parent / "packs"
 
 
 class _Map(dict[str, Any]):
-    """A mapping that knows its line."""
+    """A mapping that knows its line and those of its keys."""
 
     line = 0
+    lines: Mapping[str, int] = MappingProxyType({})
 
 
 class _Loader(yaml.SafeLoader):
@@ -60,10 +66,11 @@ class _Loader(yaml.SafeLoader):
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> _Map:
     loader.flatten_mapping(node)
-    made = _Map()
-    made.line = node.start_mark.line + 1
+    made, lines = _Map(), dict[str, int]()
+    made.line, made.lines = node.start_mark.line + 1, lines
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
+        lines[key] = key_node.start_mark.line + 1
         if key in made:
             loader.twice.append((key_node.start_mark.line + 1, str(key)))
         made[key] = loader.construct_object(value_node, deep=True)
@@ -71,6 +78,38 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> _Map:
 
 
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read_lined(text: str, name: str) -> tuple[Any, list[Problem]]:
+    """Read YAML whose mappings know their line (see `line_of`), and what is wrong with it; `name` stands for the file.
+
+    The data are None where the text is no YAML at all.
+    """
+    loader = _Loader(text)
+    try:
+        data = loader.get_single_data()
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        return None, [Problem(f"{name}:{line}", f"is no YAML: {error.problem}")]
+    except (yaml.YAMLError, ValueError) as error:
+        return None, [Problem(f"{name}:1", f"is no YAML: {error}")]
+    finally:
+        loader.dispose()
+    return data, [Problem(f"{name}:{line}", f"{key!r} stands here twice") for line, key in loader.twice]
+
+
+def line_of(value: Any, path: Sequence[int | str] = (), default: int = 1) -> int:
+    """The line of a place inside what `read_lined` read, or of the nearest thing around it whose line is known."""
+    line = getattr(value, "line", 0) or default
+    for part in path:
+        if isinstance(value, _Map) and part in value:
+            line, value = value.lines.get(str(part), line), value[str(part)]
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+        else:
+            break
+        line = getattr(value, "line", 0) or line
+    return line
 
 
 @lru_cache(maxsize=8)
@@ -126,16 +165,10 @@ class _Reader:
             self.problems.append(Problem(f"{path.name}:1", f"cannot be read: {error.strerror}"))
             return _Map()
         self.digest.update(name.encode() + text.encode())
-        loader = _Loader(text)
-        try:
-            data = loader.get_single_data()
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            self.problems.append(Problem(f"{name}:{line}", f"is no YAML: {error.problem}"))
+        data, problems = read_lined(text, name)
+        self.problems += problems
+        if problems and data is None:
             return _Map()
-        finally:
-            loader.dispose()
-        self.problems += [Problem(f"{name}:{line}", f"{key!r} stands here twice") for line, key in loader.twice]
         if not isinstance(data, _Map):
             self.problems.append(Problem(f"{name}:1", "must be a mapping of names"))
             return _Map()
@@ -155,7 +188,9 @@ class _Reader:
             for twice in set(found) & set(data):
                 first = self.places[f"{kind}:{twice}"]
                 self.problems.append(
-                    Problem(f"{name}:{_line(data[twice])}", f"{kind} {twice!r} stands in {first[0]}:{first[1]} already")
+                    Problem(
+                        f"{name}:{line_of(data[twice])}", f"{kind} {twice!r} stands in {first[0]}:{first[1]} already"
+                    )
                 )
             found |= self.named(kind, name, data, model)
         return found
@@ -170,57 +205,107 @@ class _Reader:
         found: dict[str, Intent] = {}
         for group, members in self.file("intents.yml").items():
             if group != "entities":
-                with_group = {name: _with(value, group=group) for name, value in members.items()}
+                with_group = {name: _with(_Map({**value, "group": group}), value) for name, value in members.items()}
                 found |= self.named("intent", "intents.yml", with_group, Intent)
         return found
 
     def build(self, file: str, kind: str, name: str, value: Any, model: type[M]) -> M | None:
         """Build one model, remember its place, put what is wrong with it into words."""
-        line = _line(value)
-        self.places[f"{kind}:{name}"] = (file, line)
-        try:
-            unfolded = self.unfold(file, f"{kind}:{name}", value)
-            return TypeAdapter(model).validate_python(unfolded)
-        except ValidationError as error:
-            self.invalid(file, line, f"{kind} {name!r}: ", error)
-        return None
-
-    def unfold(self, file: str, place: str, value: Any) -> Any:
-        """Write out the short forms of rows (a step's keys beside `when`) and remember the rows' places."""
-        if isinstance(value, Mapping) and "rows" in value:
-            rows = value["rows"] or []
-            for number, row in enumerate(rows, start=1):
-                self.places[f"{place}.{number}"] = (file, _line(row) or _line(value))
-            return {**value, "rows": [_row(row) for row in rows if row]}
-        return value
+        self.places[f"{kind}:{name}"] = (file, line_of(value))
+        part = _Part(self, file, f"{kind}:{name}", f"{kind} {name!r}: ", value)
+        return part.build(model)
 
     def invalid(self, file: str, line: int, what: str, error: ValidationError) -> None:
-        """Put pydantic's findings into one problem each."""
-        for found in error.errors():
-            path = ".".join(str(part) for part in found["loc"] if not (isinstance(part, str) and part[:1].isupper()))
-            text = f"{what}{path}: {found['msg']}" if path else f"{what}{found['msg']}"
-            self.problems.append(Problem(f"{file}:{line}", text))
+        """Put pydantic's findings about the pack as a whole into one problem each."""
+        self.problems += [Problem(f"{file}:{line}", f"{what}{sentence(found, Pack)}") for found in error.errors()]
+
+
+class _Part:
+    """One named part of a file on its way to a model: its steps are built one by one, so that each error is of one step."""
+
+    def __init__(self, reader: _Reader, file: str, place: str, what: str, value: Any) -> None:
+        self.reader, self.file, self.place, self.what, self.value = reader, file, place, what, value
+
+    def build(self, model: type[M]) -> M | None:
+        """The model, or None when something is wrong."""
+        known, value = len(self.reader.problems), self.value
+        if isinstance(value, Mapping) and isinstance(value.get("steps"), list):
+            value = {**value, "steps": self.steps(value["steps"], ("steps",), self.place)}
+        elif isinstance(value, Mapping) and isinstance(value.get("rows"), list):
+            value = {**value, "rows": [self.row(row, number) for number, row in enumerate(value["rows"]) if row]}
+        made = self.model(model, value, ())
+        return made if len(self.reader.problems) == known else None
+
+    def row(self, row: Any, number: int) -> Any:
+        """A table's row with its short form written out, its steps built."""
+        place, loc = f"{self.place}.{number + 1}", ("rows", number)
+        self.reader.places[place] = (self.file, line_of(self.value, loc))
+        if not isinstance(row, Mapping):
+            return row
+        made = _row(row)
+        given = made.get("steps")
+        return {**made, "steps": self.steps(given, (*loc, "steps"), place)} if isinstance(given, list) else made
+
+    def steps(self, steps: list[Any], loc: Loc, place: str) -> list[Step]:
+        """Build steps; what is wrong with each is told with its line."""
+        built = []
+        for number, step in enumerate(steps):
+            here, name = (*loc, number), f"{place}.{number + 1}"
+            self.reader.places.setdefault(name, (self.file, line_of(self.value, here)))
+            kinds = [key for key in STEP_KEYS if isinstance(step, Mapping) and key in step]
+            if len(kinds) != 1:
+                self.add(here, _no_step(step, kinds))
+                continue
+            if isinstance(arms := step.get("branch"), list):
+                step = {**step, "branch": [self.arm(arm, (*here, "branch", at), f"{name}.{at + 1}") for at, arm in enumerate(arms)]}  # fmt: skip
+            if (made := self.model(STEP_KEYS[kinds[0]], step, here)) is not None:
+                built.append(made)
+        return built
+
+    def arm(self, arm: Any, loc: Loc, place: str) -> Any:
+        inside = arm.get("steps") if isinstance(arm, Mapping) else None
+        return {**arm, "steps": self.steps(inside, (*loc, "steps"), place)} if isinstance(inside, list) else arm
+
+    def model(self, model: type[M], value: Any, loc: Loc) -> M | None:
+        try:
+            return TypeAdapter(model).validate_python(value)
+        except ValidationError as error:
+            for found in error.errors():
+                self.add((*loc, *found["loc"]), sentence(found, model), shown=found["loc"])
+        return None
+
+    def add(self, loc: Loc, text: str, *, shown: Loc = ()) -> None:
+        """Note what is wrong at a place of this part."""
+        path = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in shown).lstrip(".")
+        line = line_of(self.value, loc)
+        self.reader.problems.append(Problem(f"{self.file}:{line}", f"{self.what}{f'{path}: ' if path else ''}{text}"))
+
+
+def _no_step(step: Any, kinds: list[str]) -> str:
+    """Why something in a list of steps is none."""
+    if len(kinds) > 1:
+        return f"a step does one thing, this one has {' and '.join(kinds)}: make them steps of their own"
+    wrong = [str(key) for key in step if key not in ("when", "rule")] if isinstance(step, Mapping) else [str(step)]
+    likely = next(filter(None, (near(key, STEP_KEYS) for key in wrong)), "")
+    return f"{', '.join(wrong) or 'nothing'!r} is no step{likely}; a step has one of {', '.join(STEP_KEYS)}"
 
 
 def _row(row: Any) -> Any:
     """A row whose step keys stand beside `when`, as steps in the order in which they are taken."""
     if not isinstance(row, Mapping):
         return row
-    steps, taken = [], set()
+    steps: list[_Map] = []
+    taken: set[str] = set()
     for key, model in STEP_KEYS.items():
         if key in row:
-            names = {field.alias or name for name, field in model.model_fields.items()} - {"rule", "when"}
-            steps.append({name: row[name] for name in names if name in row})
+            names = set(keys(model)) - {"rule", "when"}
+            steps.append(_with(_Map({name: row[name] for name in names if name in row}), row))
             taken |= names
     rest = {name: value for name, value in row.items() if name not in taken}
     return {**rest, "steps": [*steps, *(row.get("steps") or [])]} if steps else row
 
 
-def _with(value: _Map, **more: Any) -> _Map:
-    made = _Map({**value, **more})
-    made.line = value.line
+def _with(made: _Map, value: Any) -> _Map:
+    """A mapping made out of another one, with that one's lines."""
+    made.line, made.lines = getattr(value, "line", 0), getattr(value, "lines", made.lines)
     return made
-
-
-def _line(value: Any) -> int:
-    return getattr(value, "line", 0) or 1

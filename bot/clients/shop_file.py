@@ -6,19 +6,20 @@ the run's clock (`-12d`, `+3d`); once loaded, all of them are absolute.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 import flows
 from bot.clients.shop import Shop, written
 from bot.errors import FirstlineError
+from flows.wording import sentence
 
 Loc = tuple[int | str, ...]
 """Where in the file something stands: keys, and places in lists from 0."""
@@ -56,9 +57,9 @@ def loads(text: str, *, name: str, now: datetime, pack: flows.Pack) -> Shop:
             shop = Shop.model_validate(data, context={"now": now.astimezone(UTC), "tz": tz})
         except ValidationError as error:
             for found in error.errors():
-                source.add(found["loc"], _sentence(found))
-        for loc, sentence in _references(data, pack):
-            source.add(loc, sentence)
+                source.add(found["loc"], sentence(found, Shop))
+        for loc, text in _references(data, pack):
+            source.add(loc, text)
     if shop is None or source.problems:
         raise ShopInvalid(sorted(source.problems, key=lambda problem: int(problem.where.rpartition(":")[2])))
     return shop
@@ -152,39 +153,6 @@ class _Source:
         elif isinstance(node, yaml.SequenceNode):
             for member in node.value:
                 self._refuse_twice(member)
-
-
-def _sentence(found: Mapping[str, Any]) -> str:
-    """Say in one sentence what pydantic found."""
-    match found["type"]:
-        case "literal_error":
-            return (
-                f"{found['input']!r} is none of {found['ctx']['expected'].replace(' or ', ', ').replace(chr(39), '')}"
-            )
-        case "extra_forbidden":
-            return f"unknown key; allowed are {', '.join(_fields(found['loc'][:-1]))}"
-        case "missing":
-            return "is missing"
-        case "value_error":
-            return str(found["ctx"]["error"])
-        case _:
-            return str(found["msg"])
-
-
-def _fields(loc: Loc) -> tuple[str, ...]:
-    """Return the keys that the part of the file at a place may have."""
-    model: type[BaseModel] = Shop
-    for part in loc:
-        if isinstance(part, str) and part in model.model_fields:
-            model = next(_models(model.model_fields[part].annotation), model)
-    return tuple(model.model_fields)
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models(inner)
 
 
 # ------------------------------------------------------------------------------------------- what names point at
