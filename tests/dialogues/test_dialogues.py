@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.talk import Talk, hold, talks
+from bot.testing import Talk, hold, talks
 
 ALL = list(talks())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.talk import Conversation
+from bot.testing import Conversation
 
 SHOP = {
     "orders": [{"status": "exported", "stage": "line_haul", "expected_arrival": "+3d", "tracking": "80082154312345"}]

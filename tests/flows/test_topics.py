@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 import flows
+from bot.testing import talks
 from flows import Decision, Parse, Reading, Turn
-from tests.talk import talks
 
 PACK = flows.load_shipped("shop")
 # TOPIC rules: matter -> intents
