@@ -43,9 +43,36 @@ def test_all_problems_come_at_once_with_file_and_line(folder: Path) -> None:
     first = change(folder, "tables/all.yml", "say: due_on", "sai: due_on")
     second = change(folder, "queues.yml", "desk: {title: Стойка}", "desk: {name: Стойка}")
     found = problems(folder)
-    assert any(line.startswith("tables/all.yml:") and "sai" in line for line in found)
+    assert any(line.startswith(f"tables/all.yml:{first}:") and "sai" in line for line in found)
     assert any(line.startswith(f"queues.yml:{second}:") and "title" in line for line in found)
-    assert first > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "sentence"),
+    [
+        ("flows/all.yml", "{case: letter, why", "{case: letter, ruel: X, why", "ruel: unknown key; did you mean 'rule'?; allowed are"),
+        ("flows/all.yml", "{say: fine_noted}", "{sya: fine_noted}", "'sya' is no step; did you mean 'say'?; a step has one of"),
+        ("flows/all.yml", "{say: fine_noted}", "{say: fine_noted, stop: true}", "a step does one thing, this one has say and stop"),
+        ("tables/all.yml", "hit: first", "hit: frist", "hit: 'frist' is none of first, priority, rank, collect, unique"),
+        ("phrases/all.yml", "buttons: [person]", "butons: [person]", "butons: unknown key; did you mean 'buttons'?"),
+        ("slots.yml", "type: number", "type: nomber", "type: 'nomber' is none of text, bool, number"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_once_with_its_own_line_and_what_is_allowed(
+    folder: Path, name: str, old: str, new: str, sentence: str
+) -> None:
+    line = change(folder, name, old, new)
+    found = problems(folder)
+    about = [one for one in found if one.startswith(f"{name}:{line}: ")]
+    assert len(about) == 1, found
+    assert sentence in about[0]
+
+
+def test_a_likely_misprint_of_a_name_is_offered(folder: Path) -> None:
+    line = change(folder, "flows/all.yml", "ask: ask_days", "ask: ask_dais")
+    assert [one for one in problems(folder) if one.startswith(f"flows/all.yml:{line}:")] == [
+        f"flows/all.yml:{line}: flow 'loan_extend': there is no phrase 'ask_dais'; did you mean 'ask_days'?"
+    ]
 
 
 def test_a_name_defined_twice_is_an_error_not_a_silent_win(folder: Path) -> None:
@@ -93,4 +120,4 @@ def test_a_gap_and_a_dead_row_are_found_in_the_pack(folder: Path) -> None:
     change(folder, "tables/all.yml", "{rule: DUE-4, handoff", "{rule: DUE-4, when: {loan_state: lost}, handoff")
     found = problems(folder)
     assert any("table 'due': no row for days_left=unknown, loan_state=out" in line for line in found), found
-    assert any("table 'due.4': this row can never apply" in line for line in found), found
+    assert any("table 'due', row 4: this row can never apply" in line for line in found), found
