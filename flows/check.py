@@ -163,7 +163,7 @@ def queues_name_known_things(pack: Pack) -> Iterator[Problem]:
     """Hours, topics, cases and other queues that a queue names must be there."""
     for place, queue in pack.queues.items():
         own = queue.topics.values()
-        named: list[tuple[str, Container[str], Sequence[str | None]]] = [
+        named: list[tuple[str, Collection[str], Sequence[str | None]]] = [
             ("hours", {*pack.hours, "always"}, (queue.hours, *(one.hours for one in own))),
             ("category", pack.categories, (queue.out_of_hours, *(one.out_of_hours for one in own))),
             ("intent", pack.intents, tuple(queue.topics)),
@@ -172,7 +172,7 @@ def queues_name_known_things(pack: Pack) -> Iterator[Problem]:
         for kind, there, names_ in named:
             for name in names_:
                 if name is not None and name not in there:
-                    yield _problem(pack, f"queue:{place}", f"there is no {kind} {name!r}")
+                    yield _problem(pack, f"queue:{place}", f"there is no {kind} {name!r}{near(name, there)}")
 
 
 def every_intent_has_one_flow(pack: Pack) -> Iterator[Problem]:

@@ -14,7 +14,7 @@ MOST_LISTED = 30
 
 def near(name: str, there: Iterable[str]) -> str:
     """Say which of the names there may be meant: "; did you mean 'x'?", or nothing."""
-    found = get_close_matches(name, sorted(there), n=1, cutoff=0.75)
+    found = get_close_matches(name, sorted(there), n=1, cutoff=0.66)
     return f"; did you mean {found[0]!r}?" if found else ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.testing import Conversation
+from bot.testing import of_talk
 
 SHOP = {
     "orders": [{"status": "exported", "stage": "line_haul", "expected_arrival": "+3d", "tracking": "80082154312345"}]
@@ -13,7 +13,7 @@ SHOP = {
 
 @pytest.mark.rule("ESC-07", "L2-04", "L2-05", "L2-07", "L2-09")
 def test_the_comment_holds_topic_reason_words_order_answers_and_how_the_customer_was_identified() -> None:
-    conversation = Conversation({"known": True, "shop": SHOP, "talk": []})
+    conversation = of_talk({"known": True, "shop": SHOP, "talk": []})
     conversation.take({"say": "где заказ 48213", "as": ["order_status"]})
     conversation.take({"attachment": {"kind": "photo", "name": "box.jpg"}})
     heard = conversation.take({"say": "почему не списали рассрочку за ноябрь", "as": ["fin_installment"]})
@@ -32,7 +32,7 @@ def test_the_comment_holds_topic_reason_words_order_answers_and_how_the_customer
 
 @pytest.mark.rule("ESC-14")
 def test_several_questions_make_one_transfer_and_the_others_are_noted() -> None:
-    conversation = Conversation({"talk": []})
+    conversation = of_talk({"talk": []})
     heard = conversation.take(
         {
             "say": "почему не списалась рассрочка и как поднять объявление",

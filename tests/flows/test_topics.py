@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 import flows
-from bot.testing import talks
+from bot.talks import many, talks
 from flows import Decision, Parse, Reading, Turn
 
 PACK = flows.load_shipped("shop")
@@ -38,10 +39,9 @@ def first_reply(intent: str) -> Decision:
 
 def played() -> Iterator[str]:
     """All intents that occur in a talk of tests/dialogues."""
-    for talk in talks():
+    for talk in talks(Path(__file__).parent.parent / "dialogues"):
         for turn in talk.data["talk"]:
-            said = turn.get("as") or ()
-            for one in [said] if isinstance(said, str) else said:
+            for one in many(turn.get("as")):
                 yield one if isinstance(one, str) else next(iter(one.values()))
 
 
