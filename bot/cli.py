@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 import flows
-from bot import cli_nlu, programs
+from bot import cli_nlu, cli_scripts, programs
 from bot.app import Store, pack_folder
 from bot.cli_support import console, fail, go, settings_of
 from bot.clients import shop_file
@@ -30,6 +30,7 @@ app = typer.Typer(
 )  # fmt: skip
 bench_app = typer.Typer(no_args_is_help=True, help="Measure.")
 app.add_typer(cli_nlu.app, name="nlu")
+cli_scripts.add(app)
 app.add_typer(bench_app, name="bench")
 
 ShopFile = Annotated[Path | None, typer.Option("--shop", help="Shop data (YAML) instead of the demo shop.")]

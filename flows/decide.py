@@ -10,7 +10,7 @@ does not answer, an answer that is none) leads to a flow of the pack, named in i
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from flows.answers import (
@@ -42,6 +42,7 @@ from flows.pack import Kind, Pack, Scope, Special
 from flows.phrases import fill, phrase, render
 from flows.steps import ActNeeded, Part, Run, Signal, Wanted
 from flows.summary import hand_over
+from flows.trace import Trace
 
 KEPT_TOPICS = 6
 SURE_OTHER = 0.6
@@ -54,13 +55,14 @@ TOLD_ENOUGH = 2
 KEPT_WORDS = 30
 
 
-def decide(pack: Pack, turn: Turn) -> Decision:
+def decide(pack: Pack, turn: Turn, trace: Trace | None = None) -> Decision:
     """Decide what to do about a turn. Pure: the same pack, turn and facts give the same decision.
 
-    Raises ContentError when the pack contradicts itself; `check` finds such places beforehand.
+    `trace` gathers what is looked at on the way (`flows.explain`); it changes nothing. Raises ContentError when the pack
+    contradicts itself; `check` finds such places beforehand.
     """
     try:
-        return _Decider(pack, turn).decide()
+        return _Decider(pack, turn, trace).decide()
     except Needed as needed:
         return Decision(lookups=(needed.lookup,), state=turn.state)
     except ActNeeded as needed:
@@ -101,8 +103,8 @@ class _Heard:
 
 
 class _Decider:
-    def __init__(self, pack: Pack, turn: Turn) -> None:
-        self.pack, self.turn = pack, turn
+    def __init__(self, pack: Pack, turn: Turn, trace: Trace | None = None) -> None:
+        self.pack, self.turn, self.trace = pack, turn, trace
         state = turn.state
         words = tuple([*state.words, turn.text.strip()] if turn.text.strip() else state.words)[-KEPT_WORDS:]
         self.state = replace(state, words=words, attachments=(*state.attachments, *turn.attachments)[-20:])
@@ -112,6 +114,8 @@ class _Decider:
     # ------------------------------------------------------------------------------------------------- the whole turn
     def decide(self) -> Decision:
         heard = self.hear()
+        if self.trace is not None:
+            self.trace.heard = asdict(heard)
         asked = self.state.asking or self.turn.state.asking
         if heard.answered and not heard.topics and asked and self.pack.slots[asked.slot].private:
             self.state = replace(self.state, words=self.turn.state.words)  # a name or a phone is not what is wanted
@@ -127,7 +131,9 @@ class _Decider:
         waiting = [number for number in range(len(open_topics)) if number not in order]
         order = sorted(order, key=lambda number: number != first) + new + waiting
         names = tuple(dict.fromkeys([*(topics[number].intent for number in new), *heard.dialogue]))
-        run = Run(self.pack, self.turn, self.state, names, answered=heard.digression or heard.answered)
+        run = Run(
+            self.pack, self.turn, self.state, names, answered=heard.digression or heard.answered, trace=self.trace
+        )
         run.state = replace(run.state, open=())
         parts: list[Part] = []
         besides = [self.serve(run, flow, Topic(intent=flow, words=self.turn.text))[2] for flow in self.beside(heard)]
@@ -187,6 +193,8 @@ class _Decider:
             run.asking, run.state, run.said = mark[2], replace(mark[3], deeds=run.state.deeds), mark[4]
             run.turn = run.turn.with_down(down.system)
             self.turn = run.turn
+            if self.trace is not None:
+                self.trace.down.append(down.system)
             return run.serve(self.pack.manifest.repair.crm_down, topic, number, asked=asked)
 
     # ------------------------------------------------------------------------------------------------ hearing
@@ -535,8 +543,8 @@ class _Decider:
             parts.append(part)
             state = replace(state, used=run.state.used)
         elif run.handoffs:
-            handoff = hand_over(self.pack, turn, state, self.chosen(run.handoffs), run.handoffs, topics)
-        cases = tuple(hand_over(self.pack, turn, state, wanted, [wanted], topics) for wanted in run.cases)
+            handoff = hand_over(self.pack, turn, state, self.chosen(run.handoffs), run.handoffs, topics, run.trace)
+        cases = tuple(hand_over(self.pack, turn, state, wanted, [wanted], topics, run.trace) for wanted in run.cases)
         messages = _messages(parts)
         texts = tuple(message.text for message in messages)
         told = _told(run, (*still_open, *done))
@@ -547,7 +555,7 @@ class _Decider:
             messages = _messages(parts)
             state = replace(state, used=run.state.used, counters=run.state.counters)
             if run.handoffs:
-                handoff = hand_over(self.pack, turn, state, self.chosen(run.handoffs), run.handoffs, topics)
+                handoff = hand_over(self.pack, turn, state, self.chosen(run.handoffs), run.handoffs, topics, run.trace)
             texts = tuple(message.text for message in messages)
         state = replace(state, last_texts=texts or state.last_texts)
         if told:

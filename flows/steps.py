@@ -37,6 +37,7 @@ from flows.pack import (
 )  # fmt: skip
 from flows.phrases import fill, fill_in, phrase, render
 from flows.tables import hits
+from flows.trace import Trace
 
 MAX_STEPS = 250
 MAX_TITLE = 40
@@ -112,6 +113,8 @@ class Run:
     specials: set[str] = field(default_factory=set)
     offered: str | None = None
     steps: int = 0
+    trace: Trace | None = None
+    # keeps what is looked at, when somebody asks
 
     def outcome(self, act: Act, *, changes: bool = True) -> Mapping[str, Any]:
         """Give the result of a change; after one made in this turn the run goes on with what is known since then.
@@ -142,7 +145,12 @@ class Run:
 
         `number` is its place among the open requests if it stays open, `asked` whether the last question was in it.
         """
-        return _Server(self, topic, number, asked=asked).serve(flow)
+        if self.trace is None:
+            return _Server(self, topic, number, asked=asked).serve(flow)
+        with self.trace.serving(topic.intent, flow, topic.slots) as node:
+            served = _Server(self, topic, number, asked=asked).serve(flow)
+            node.detail["ended"] = served[1].name.lower()
+        return served
 
 
 class _Server:
@@ -181,11 +189,19 @@ class _Server:
 
     def take(self, steps: Sequence[AnyStep]) -> Signal:
         """Take steps in order until one ends the request or waits."""
+        if self.run.trace is None:
+            return self.take_each(steps)
+        with self.run.trace.through(steps):
+            return self.take_each(steps)
+
+    def take_each(self, steps: Sequence[AnyStep]) -> Signal:
         for step in steps:
             self.run.steps += 1
             if self.run.steps > MAX_STEPS:
                 raise EndlessFlow(f"more than {MAX_STEPS} steps in one turn, last in {self.topic.intent}")
             if step.when is not None and not matches(step.when, self.view.get):
+                if self.run.trace is not None:
+                    self.run.trace.skipped(step, self.view)
                 continue
             before = self.rules
             self.rules = _merged(self.rules, step.rule)
@@ -196,6 +212,12 @@ class _Server:
         return Signal.ON
 
     def step(self, step: AnyStep) -> Signal:
+        if self.run.trace is None:
+            return self.do(step)
+        with self.run.trace.taking(step, self.view):
+            return self.do(step)
+
+    def do(self, step: AnyStep) -> Signal:
         match step:
             case SayStep():
                 for name in step.say:
@@ -268,6 +290,8 @@ class _Server:
             (self.part.apart if apart else self.part.paragraphs).append(text)
             self.topic = replace(self.topic, said=(*self.topic.said, name))
         self.remember(name, spoken, text, variant, question=question)
+        if self.run.trace is not None:
+            self.run.trace.said(name, text, variant, (*self.rules, *spoken.rule), question=question)
 
     def remember(self, name: str, spoken: Phrase, text: str, variant: int, *, question: bool) -> None:
         """Keep what the summary will tell: what was answered and what was promised."""

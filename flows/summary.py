@@ -17,18 +17,27 @@ from flows.pack import Pack, SetStep
 from flows.russian import first_and_patronymic
 from flows.steps import Wanted
 from flows.tables import hits
+from flows.trace import Trace
 
 WANTS_LENGTH = 600
 ORDER_KEYS = ("number", "status", "delivery", "stage", "tracking", "note")
 
 
 def hand_over(
-    pack: Pack, turn: Turn, state: ConversationState, chosen: Wanted, wanted: Sequence[Wanted], topics: Sequence[Topic]
+    pack: Pack,
+    turn: Turn,
+    state: ConversationState,
+    chosen: Wanted,
+    wanted: Sequence[Wanted],
+    topics: Sequence[Topic],
+    trace: Trace | None = None,
 ) -> Handoff:
     """Make the handoff (or case) of a turn: where it goes, how urgent it is, and all that a person has to know."""
     view = View(pack, turn, state, chosen.topic, [topic.intent for topic in topics])
     queue, category, due = _place(pack, chosen, state, turn.now)
     usual, why_so = _priority(pack, view)
+    if trace is not None:
+        trace.asked(pack.manifest.priority, view)
     priority = chosen.priority or usual
     rules = tuple(dict.fromkeys([*(rule for one in wanted for rule in one.rules), *why_so]))
     orders = _orders(pack, turn, state, [chosen.topic, *topics])

@@ -1,0 +1,154 @@
+"""Content in plain Russian, for those who write it: conditions, steps and values as `explain` and `draw` show them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flows.match import COMPARISON
+from flows.pack import (
+    ActStep,
+    AnyStep,
+    Branch,
+    Call,
+    CaseStep,
+    Collect,
+    Count,
+    HandoffStep,
+    Pack,
+    SayStep,
+    SetStep,
+    Special,
+    Stop,
+    TableStep,
+    When,
+)  # fmt: skip
+from flows.trace import kind_of
+
+SIGNS = {"<=": "≤", ">=": "≥", "<": "<", ">": ">", "min": "≥", "max": "≤", "above": ">", "below": "<"}
+VERBS = {
+    "say": "Сказать", "collect": "Спросить", "table": "Решить по таблице", "branch": "Развилка", "call": "Перейти в поток",
+    "set": "Запомнить", "count": "Сосчитать", "act": "Изменить в CRM", "handoff": "Передать людям", "case": "Завести задачу",
+    "stop": "Закончить ответ", "do": "Сделать",
+}  # fmt: skip
+SPECIALS = {
+    "cancel_request": "отменить обращение", "close": "закрыть обращение", "forget": "забыть открытые вопросы",
+    "repeat": "повторить вопрос", "previous": "вернуться к прежнему",
+}  # fmt: skip
+HITS = {
+    "first": "действует первая строка, чьи условия выполнены",
+    "priority": "из подходящих действует строка с наибольшим priority, затем с большим числом условий",
+    "rank": "из подходящих решает строка с наименьшим rank; строки без rank действуют вместе с ней",
+    "collect": "действуют все подходящие строки, сверху вниз",
+    "unique": "подходит не больше одной строки",
+}  # fmt: skip
+
+
+def value_text(pack: Pack, name: str, value: Any) -> str:
+    """A value of a slot or fact, with its label where the pack has one."""
+    if value is None:
+        return "неизвестно"
+    if isinstance(value, bool):
+        return "да" if value else "нет"
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(value_text(pack, name, one) for one in value) or "пусто"
+    label = pack.manifest.directories.get(f"labels_{name}", {}).get(str(value), {}).get("title")
+    return f"{value} ({label})" if label else str(value)
+
+
+def condition_text(pack: Pack, name: str, wants: Any) -> str:
+    """One condition: «stage: не arrived (прибыл в город)», «days_left ≤ 14»."""
+    if name == "any":
+        arms = [when_text(pack, arm) for arm in wants]
+        return " или ".join(f"({arm})" if "; " in arm else arm for arm in arms)
+    told = _wanted(pack, name, wants)
+    return f"{name} {told}" if told[:1] in "<>≤≥" else f"{name}: {told}"
+
+
+def when_text(pack: Pack, when: When) -> str:
+    """Conditions of a step, row or arm, in one line."""
+    return "; ".join(condition_text(pack, name, wants) for name, wants in when.items())
+
+
+def _wanted(pack: Pack, name: str, wants: Any) -> str:
+    if isinstance(wants, Mapping):
+        return ", ".join(_operator(pack, name, operator, operand) for operator, operand in wants.items())
+    if isinstance(wants, list | tuple):
+        *first, last = [_wanted(pack, name, one) for one in wants] or [""]
+        return f"{', '.join(first)} или {last}" if first else last
+    if isinstance(wants, str) and (found := COMPARISON.match(wants)):
+        return f"{SIGNS[found[1]]} {found[2]}"
+    return value_text(pack, name, wants)
+
+
+def _operator(pack: Pack, name: str, operator: str, operand: Any) -> str:
+    match operator:
+        case "not":
+            return f"не {_wanted(pack, name, operand)}"
+        case "known":
+            return "известно" if operand else "неизвестно"
+        case "not_empty":
+            return "не пусто" if operand else "пусто"
+        case "all":
+            return f"всё из: {', '.join(value_text(pack, name, one) for one in operand)}"
+        case "starts_with":
+            return f"начинается с {operand}"
+    return f"{SIGNS.get(operator, operator)} {operand}"
+
+
+def verb(step: AnyStep) -> str:
+    """What a step does, in a word or two."""
+    return VERBS[kind_of(step)]
+
+
+def targets(step: AnyStep) -> str:
+    """What a step does it with: the names of phrases, tables, flows, slots, queues."""
+    match step:
+        case SayStep():
+            return ", ".join(step.say)
+        case Collect():
+            return step.collect
+        case TableStep():
+            return step.table
+        case Call():
+            return step.call
+        case SetStep():
+            return "; ".join(f"{name} = {_assigned(value)}" for name, value in step.set.items())
+        case Count():
+            return step.count
+        case ActStep():
+            return step.act
+        case HandoffStep():
+            return step.handoff
+        case CaseStep():
+            return step.case
+        case Special():
+            return SPECIALS.get(step.do, step.do)
+        case Branch() | Stop():
+            return ""
+
+
+def texts(pack: Pack, step: AnyStep) -> Sequence[str]:
+    """What a step comes to for the customer or the agent: the words of its phrases, the reason of a handoff."""
+    match step:
+        case SayStep():
+            return [phrase_text(pack, name) for name in step.say]
+        case Collect():
+            return [phrase_text(pack, step.ask)]
+        case HandoffStep() | CaseStep():
+            return [step.why, *([f"дальше: {step.next_step}"] if step.next_step else [])]
+        case _:
+            return []
+
+
+def phrase_text(pack: Pack, name: str) -> str:
+    """A phrase's first variant; its name where there is no such phrase."""
+    return f"«{pack.phrases[name].say[0]}»" if name in pack.phrases else name
+
+
+def _assigned(value: Any) -> str:
+    if isinstance(value, str) and value.startswith("$"):
+        return value[1:]
+    if value is None or isinstance(value, bool):
+        return {None: "ничего", True: "да", False: "нет"}[value]
+    return str(value)
