@@ -7,22 +7,18 @@ Exit status: 0 done, 1 an error, 2 wrong usage (options, settings, a pack or sho
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-import flows
 from bot import cli_nlu, cli_scripts, programs
-from bot.app import Store, pack_folder
+from bot.app import Store
 from bot.cli_support import console, fail, go, settings_of
-from bot.clients import shop_file
-from bot.errors import SettingsInvalid
 from bot.progress import on_console
 from bot.scripted import moment
-from flows.check import check as check_pack
 
 app = typer.Typer(
     name="firstline", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -77,50 +73,6 @@ def migrate() -> None:
         return 0
 
     go(work())
-
-
-@app.command()
-def check(
-    packs: Annotated[list[str] | None, typer.Argument(help="Packs; by default the configured one.")] = None,
-) -> None:
-    """Show everything that is wrong with a pack's content, with file and line."""
-    problems = 0
-    for name in packs or [settings_of("check").pack]:
-        try:
-            folder = pack_folder(name)
-        except SettingsInvalid as error:
-            fail(error)
-        found = problems_of(folder)
-        for problem in found:
-            print(f"{_short(folder)}/{problem}")
-        problems += len(found)
-        if not found:
-            pack = flows.load(folder)
-            print(
-                f"{pack.manifest.name}: no problems in {len(pack.flows)} flows, {len(pack.tables)} tables, "
-                f"{len(pack.phrases)} phrases"
-            )
-    raise typer.Exit(1 if problems else 0)
-
-
-def problems_of(folder: Path) -> list[flows.Problem]:
-    """All problems of a pack's folder, its demo shop included; places are relative to the folder."""
-    try:
-        pack = flows.load(folder)
-    except flows.PackInvalid as invalid:
-        return invalid.problems
-    found = check_pack(pack)
-    shop = folder / "demo" / "shop.yml"
-    if shop.is_file():
-        try:
-            shop_file.load(shop, now=datetime.now(UTC), pack=pack)
-        except shop_file.ShopInvalid as invalid:
-            found += [flows.Problem(f"demo/{problem.where}", problem.text) for problem in invalid.problems]
-    return found
-
-
-def _short(folder: Path) -> Path:
-    return folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
 
 @bench_app.command("turns")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,12 +13,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bot import explaining
+import flows
+from bot import checking, explaining
+from bot import rules as all_rules
+from bot.app import pack_folder
 from bot.cli_support import console, fail, go, settings_of
+from bot.errors import SettingsInvalid
 from bot.explain_view import ExplainView
 from bot.programs import nlu_client
 from bot.progress import on_console
 from bot.scripted import moment
+from bot.talks import shown, talks_of
+from bot.talks import talks as talks_in
 from flows.explain import explanation_json
 
 ShopFile = Annotated[Path | None, typer.Option("--shop", help="Shop data (YAML) instead of the demo shop.")]
@@ -30,7 +37,68 @@ PLAIN_WIDTH = 130
 
 def add(app: typer.Typer) -> None:
     """Put these commands beside the others."""
+    app.command()(check)
     app.command()(explain)
+
+
+def check(
+    packs: Annotated[list[str] | None, typer.Argument(help="Packs; by default the configured one.")] = None,
+    pack: Annotated[list[str] | None, typer.Option("--pack", help="Another pack, by name or folder.")] = None,
+    talks: Annotated[
+        Path | None,
+        typer.Option(help="Talks to hold the pack against; by default its own, or the checkout's tests/dialogues."),
+    ] = None,
+    no_talks: Annotated[bool, typer.Option("--no-talks", help="Look at the content alone.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Remarks count as problems.")] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="Only count the specification's rules by family.")] = False,
+) -> None:
+    """Show everything that is wrong with a pack's content, with file and line; hold its talks and name what none comes to.
+
+    Status 1 when there are problems. Remarks are worth a look and change nothing.
+    """
+    if rules:
+        try:
+            typer.echo("\n".join(all_rules.markdown(all_rules.families())))
+        except SettingsInvalid as error:
+            fail(error)
+        return
+    names = [*(packs or []), *(pack or [])] or [settings_of("check").pack]
+    try:
+        folders = [pack_folder(name) for name in names]
+        if talks is not None and not talks.exists():
+            raise SettingsInvalid(f"--talks: there is no {talks}")
+    except SettingsInvalid as error:
+        fail(error)
+    wrong = 0
+    for folder in folders:
+        found = _checked(folder, talks, rehearsed=not no_talks)
+        for problem in found:
+            typer.echo(problem)
+        wrong += sum(strict or not problem.remark for problem in found)
+    raise typer.Exit(1 if wrong else 0)
+
+
+def _checked(folder: Path, place: Path | None, *, rehearsed: bool) -> list[flows.Problem]:
+    """What is found in a pack, places as paths; a line of figures where nothing is wrong."""
+    found = [_placed(problem, folder) for problem in checking.problems_of(folder)]
+    if any(not problem.remark for problem in found):
+        return found
+    pack, held = flows.load(folder), ""
+    said = [] if not rehearsed else list(talks_in(place)) if place else talks_of(folder, pack.manifest.name)
+    if said:
+        with on_console(console) as steps, steps.step("Talks") as step:
+            done = checking.rehearse(folder, said, lambda number, of: step.update(done=number, of=of))
+        found += [*done.wrong, *(_placed(one, folder) for one in done.untried)]
+        held = f", {len(said)} talks held"
+    if all(problem.remark for problem in found):
+        counts = f"{len(pack.flows)} flows, {len(pack.tables)} tables, {len(pack.phrases)} phrases{held}"
+        typer.echo(f"{pack.manifest.name}: no problems in {counts}{f'; {len(found)} remarks' if found else ''}")
+    return found
+
+
+def _placed(problem: flows.Problem, folder: Path) -> flows.Problem:
+    """A problem with the path to its file from here."""
+    return replace(problem, where=f"{shown(folder)}/{problem.where}")
 
 
 def explain(

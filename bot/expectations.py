@@ -121,10 +121,10 @@ class Held:
     # the transcript
 
 
-def hold(talk: Talk, on: Stage | None = None, watch: Callable[[flows.Pack, flows.Turn], None] | None = None) -> Held:
+def hold(talk: Talk, on: Stage | None = None, watch: Callable[[Conversation, Heard], None] | None = None) -> Held:
     """Take a talk and hold each turn against what is expected of it.
 
-    `on`: the pack to talk with instead of the talk's own. `watch` is given each turn as it was decided upon.
+    `on`: the pack to talk with instead of the talk's own. `watch` is called after each turn.
     """
     if talk.problems:
         return Held(list(talk.problems), set(), [])
@@ -141,8 +141,8 @@ def hold(talk: Talk, on: Stage | None = None, watch: Callable[[flows.Pack, flows
             rules |= set(heard.rules)
             found = always(conversation, step, heard) + check(step.get("expect") or {}, heard)
             wrong += [flows.Problem(talk.where(step), f"turn {number} ({said!r}): {one}") for one in found]
-            if watch is not None and conversation.decided is not None:
-                watch(conversation.pack, conversation.decided[0])
+            if watch is not None:
+                watch(conversation, heard)
     except (FirstlineError, flows.FlowError, ValueError) as error:
         wrong.append(flows.Problem(talk.where(), f"{talk.name}: {error}"))
     wrong += [flows.Problem(talk.where(), f"rule {rule} never occurred") for rule in talk.rules if rule not in rules]

@@ -120,21 +120,30 @@ class Talk:
         return f"{self.file}:{line_of(step, default=line_of(self.data))}"
 
 
-def talks_of(folder: Path) -> Path | None:
-    """The folder of a pack's talks: `talks` in it, or the tests/dialogues of the checkout that it or we are in."""
+def talks_of(folder: Path, name: str) -> list[Talk]:
+    """A pack's talks: those in its folder `talks`; else those of the checkout (tests/dialogues) that are with a pack of this name."""
+    if (folder / "talks").is_dir():
+        return list(talks(folder / "talks"))
     checkouts = [parent.joinpath(*PLACE) for parent in (*folder.resolve().parents, Path.cwd())]
-    return next((place for place in (folder / "talks", *checkouts) if place.is_dir()), None)
+    place = next((place for place in checkouts if place.is_dir()), None)
+    return [talk for talk in talks(place) if talk.data.get("pack", "shop") == name] if place else []
 
 
 def talks(place: Path) -> Iterator[Talk]:
     """All talks of a file or folder: a file holds one or a list of them. Of an unreadable one `problems` tell why."""
     for path in sorted(place.rglob("*.yml")) if place.is_dir() else [place]:
-        file = str(path.relative_to(place)) if place.is_dir() else path.name
+        file = shown(path)
         data, problems = read_lined(path.read_text("utf-8"), file)
         if problems:  # one bad file is one failing test, not the end of all of them
             yield Talk(file, "is YAML", {"talk": []}, tuple(problems))
         if data is not None:
             yield from (_talk(file, one) for one in (data if isinstance(data, list) else [data]))
+
+
+def shown(path: Path) -> str:
+    """A path as it is shown: from here, where it is below."""
+    whole = path.resolve()
+    return str(whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else whole)
 
 
 def _talk(file: str, data: Any) -> Talk:

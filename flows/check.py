@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
 
 from flows.coverage import cover
@@ -30,11 +31,18 @@ from flows.pack import (
     TableStep,
     When,
 )  # fmt: skip
-from flows.phrases import FILTERS, PLACEHOLDER, placeholders
+from flows.phrases import FILTERS, OPTIONAL, PLACEHOLDER, placeholders
+from flows.steps import MAX_EACH
 from flows.wording import near, none_of
 
 BUTTON_TITLE = 40
 """VK's limit for a button's label, in characters; Telegram's is wider."""
+BUTTONS = 10
+"""VK's limit for the buttons of one message (what a button carries is ours and always fits)."""
+TEXT = 3500
+"""Characters of a phrase that are sure to go into one message (4096) once its values are put in."""
+READABLE = 600
+"""Characters that fit the screen of a phone."""
 
 _OWN = re.compile(
     r"^(topics?|misses|strays|down|readings|handing_to|previous_topic|topic_changed|turn\.\w+|deed\.[\w.]+|request\.\w+|setting\.\w+|told\.\w+|queue_open\.\w+|it\.[\w.]+)$"
@@ -100,6 +108,10 @@ def _problem(pack: Pack, place: str, text: str) -> Problem:
     name, *numbers = name.split(".") if kind in ("flow", "table") else (name,)
     row = f", row {numbers[0]}" if kind == "table" and numbers else ""
     return Problem(place_of(pack, place), f"{kind} {name!r}{row}: {text}")
+
+
+def _remark(pack: Pack, place: str, text: str) -> Problem:
+    return replace(_problem(pack, place, text), remark=True)
 
 
 # -------------------------------------------------------------------------------------------------------- the checks
@@ -262,7 +274,7 @@ def _fact_names(fact: Fact) -> Iterator[str]:
 
 
 def phrases_can_be_rendered(pack: Pack) -> Iterator[Problem]:
-    """Placeholders name known values and filters; buttons exist and fit; what must be conveyed is in every variant."""
+    """Placeholders name known values and filters; buttons exist."""
     for name, phrase in pack.phrases.items():
         place = f"phrase:{name}"
         for text in phrase.say:
@@ -272,17 +284,62 @@ def phrases_can_be_rendered(pack: Pack) -> Iterator[Problem]:
                 for spec in filter(None, found[2].split("|")):
                     if (name_of := spec.split(":")[0]) not in FILTERS:
                         yield _problem(pack, place, f"there is no filter {name_of!r}{none_of(name_of, FILTERS)}")
-            for needed in phrase.convey:
-                if needed not in placeholders(text):
-                    yield _problem(pack, place, f"a variant does not tell {{{needed}}}")
-            if len(text) > 3500:
-                yield _problem(pack, place, "is too long for one message")
         for button in phrase.buttons:
             if isinstance(button, str) and button not in pack.buttons:
                 yield _problem(pack, place, f"there is no button {button!r}{none_of(button, pack.buttons)}")
-            title = button if isinstance(button, str) else button.title
-            if not isinstance(button, str) and len(title) > BUTTON_TITLE and "{" not in title:
-                yield _problem(pack, place, f"the button {title!r} is longer than {BUTTON_TITLE} characters")
+
+
+def phrases_tell_what_they_must(pack: Pack) -> Iterator[Problem]:
+    """What a phrase must convey stands in every variant, and not in brackets, which may be left out."""
+    for name, phrase in pack.phrases.items():
+        for number, text in enumerate(phrase.say, start=1):
+            sure, anywhere = placeholders(OPTIONAL.sub("", text)), placeholders(text)
+            for needed in phrase.convey:
+                if needed not in sure:
+                    only = " but in [[…]], which may be left out" if needed in anywhere else ""
+                    yield _problem(pack, f"phrase:{name}", f"variant {number} does not tell {{{needed}}}{only}")
+
+
+def texts_fit_messengers(pack: Pack) -> Iterator[Problem]:
+    """A text fits into one message, and is short enough to be read."""
+    for name, phrase in pack.phrases.items():
+        for number, text in enumerate(phrase.say, start=1):
+            if len(text) > TEXT:
+                yield _problem(pack, f"phrase:{name}", f"variant {number} has {len(text)} characters, more than {TEXT}")
+            elif len(text) > READABLE:
+                told = (
+                    f"variant {number} has {len(text)} characters: more than the {READABLE} that fit a phone's screen"
+                )
+                yield _remark(pack, f"phrase:{name}", told)
+
+
+def buttons_fit_messengers(pack: Pack) -> Iterator[Problem]:
+    """A title fits onto a button and there are not more buttons than a message may have: else VK shows numbers."""
+    for name, button in pack.buttons.items():
+        yield from _title(pack, f"button:{name}", button.title)
+    for name, phrase in pack.phrases.items():
+        place, own = f"phrase:{name}", [one for one in phrase.buttons if not isinstance(one, str)]
+        for button in own:
+            yield from _title(pack, place, button.title)
+        most = len(phrase.buttons) + (MAX_EACH if phrase.each else 0)
+        if most > BUTTONS:
+            yield _remark(
+                pack, place, f"may have {most} buttons: from {BUTTONS + 1} on VK shows them as a numbered list"
+            )
+
+
+def _title(pack: Pack, place: str, title: str) -> Iterator[Problem]:
+    fixed = PLACEHOLDER.sub("", title)
+    if len(fixed) > BUTTON_TITLE:
+        yield _problem(
+            pack, place, f"the button {title!r} is longer than {BUTTON_TITLE} characters, the most that VK shows"
+        )
+    elif fixed != title and len(fixed) > BUTTON_TITLE // 2:
+        yield _remark(
+            pack,
+            place,
+            f"the button {title!r} leaves its value {BUTTON_TITLE - len(fixed)} of {BUTTON_TITLE} characters",
+        )
 
 
 def texts_for_people_can_be_filled(pack: Pack) -> Iterator[Problem]:
@@ -361,6 +418,9 @@ CHECKS: tuple[Callable[[Pack], Iterator[Problem]], ...] = (
     facts_name_known_things,
     phrases_can_be_rendered,
     texts_for_people_can_be_filled,
+    phrases_tell_what_they_must,
+    texts_fit_messengers,
+    buttons_fit_messengers,
     nothing_forbidden_is_said,
     everything_is_used,
     tables_are_complete,

@@ -78,6 +78,79 @@ class TestCheck:
         assert_sentence(run("check", "nosuch"), "'nosuch'", "shop", status=2)
 
 
+TALK = """
+- name: a part is for the masters
+  pack: mini
+  talk:
+    - say: нужна деталь
+      as: spare_part
+      expect: {queue: masters, rules: [PART-1]}
+"""
+
+
+@pytest.fixture
+def mini(tmp_path: Path) -> Path:
+    """A copy of the small pack with a talk of its own."""
+    pack = tmp_path / "pack"
+    shutil.copytree(MINI, pack)
+    (pack / "talks").mkdir()
+    (pack / "talks" / "state.yml").write_text(TALK, "utf-8")
+    return pack
+
+
+class TestCheckWithTalks:
+    def test_content_that_no_talk_comes_to_is_a_remark(self, mini: Path) -> None:
+        result = run("check", "--pack", str(mini))
+        assert result.exit_code == 0, result.output
+        assert "1 talks held" in result.output
+        assert "tables/all.yml:4: (remark) table 'state', row 1 (STATE-1): no talk comes to it" in result.output
+        assert "table 'priority', row 2" not in result.output
+        assert "flow 'spare_part'" not in result.output
+        assert "flow 'pickup': no talk comes to it" in result.output
+        assert "phrase 'booked': no talk comes to it" in result.output
+        assert "phrase 'n_closed'" not in result.output  # said by the desk, where no talk comes
+
+    def test_strict_makes_problems_of_remarks(self, mini: Path) -> None:
+        assert run("check", "--pack", str(mini), "--strict").exit_code == 1
+        assert run("check", "--pack", str(mini), "--no-talks", "--strict").exit_code == 0
+
+    def test_a_talk_that_goes_otherwise_is_a_problem_with_its_line(self, mini: Path) -> None:
+        talk = mini / "talks" / "state.yml"
+        talk.write_text(TALK.replace("queue: masters", "queue: desk"), "utf-8")
+        assert_sentence(run("check", str(mini)), "talks/state.yml:5: turn 1", "queue is masters, not desk")
+
+    @pytest.mark.parametrize(
+        ("old", "new", "words"),
+        [
+            ("as: spare_part", "as: spare_prat", ["state.yml:6", "no intent 'spare_prat'", "did you mean 'spare_part'?"]),
+            ("expect:", "expects:", ["state.yml:7", "a turn has no 'expects'", "did you mean 'expect'?"]),
+            ("queue: masters", "queue: mosters", ["state.yml:7", "no queue 'mosters'", "did you mean 'masters'?", "desk"]),
+            ("rules: [", "phrases: [redy], rules: [", ["state.yml:7", "no phrase 'redy'", "did you mean 'ready'?"]),
+            ("  pack: mini", "  shop: {orders: [{color: red}]}", ["state.yml:2", "color", "unknown key"]),
+            ("  talk:", "  talk: да\n  rest:", ["state.yml:4", "talk must be a list of turns"]),
+        ],
+    )  # fmt: skip
+    def test_a_mistake_in_a_talk_is_told_with_its_line(self, mini: Path, old: str, new: str, words: list[str]) -> None:
+        (mini / "talks" / "state.yml").write_text(TALK.replace(old, new), "utf-8")
+        assert_sentence(run("check", str(mini)), *words)
+
+    def test_talks_of_another_folder_are_held(self, mini: Path, tmp_path: Path) -> None:
+        (mini / "talks").rename(tmp_path / "elsewhere")
+        assert "talks held" not in run("check", str(mini)).output
+        assert "1 talks held" in run("check", str(mini), "--talks", str(tmp_path / "elsewhere")).output
+        assert_sentence(run("check", str(mini), "--talks", "nowhere"), "nowhere", status=2)
+
+    def test_a_mistake_in_what_talks_leave_out_is_told(self, mini: Path) -> None:
+        (mini / "demo").mkdir()
+        (mini / "demo" / "talk.yml").write_text("now: 2026-11-20T12:00:00+03:00\nplian: {}\n", "utf-8")
+        assert_sentence(run("check", str(mini)), "demo/talk.yml:2", "did you mean 'plain'?")
+
+    def test_rules_are_counted_by_family(self) -> None:
+        result = run("check", "--rules")
+        assert result.exit_code == 0
+        assert "| shop | STATUS | 32 |" in result.output
+
+
 class TestErrors:
     def test_a_wrong_setting_is_named(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FIRSTLINE_WORKERS", "many")

@@ -145,7 +145,7 @@ def test_rows_that_hold_without_being_chosen_are_told_apart() -> None:
 @pytest.mark.parametrize("talk", list(talks(ROOT / "dialogues" / "order"))[:40:4], ids=lambda talk: talk.name)
 def test_a_trace_never_changes_what_a_talk_comes_to(talk: Talk) -> None:
     seen: list[tuple[flows.Pack, Turn]] = []
-    hold(talk, watch=lambda pack, turn: seen.append((pack, turn)))
+    hold(talk, watch=lambda at, heard: seen.append((at.pack, at.decided[0])) if at.decided else None)
     assert seen
     for pack, given in seen:
         trace = Trace(pack)

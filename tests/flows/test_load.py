@@ -116,6 +116,39 @@ def test_each_kind_of_mistake_is_found(folder: Path, name: str, old: str, new: s
     assert any(found in line for line in problems(folder)), problems(folder)
 
 
+LONG = "Ж" * 41
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "found"),
+    [
+        ("phrases/all.yml", "kept: {say", "kept: {convey: [book], say", "phrase 'kept': variant 1 does not tell {book}"),
+        ("phrases/all.yml", 'hello: {say: ["Здравствуйте!", "Добрый день!"]', 'hello: {convey: [now], say: ["Сейчас {now}!", "Добрый день!"]',
+         "phrase 'hello': variant 2 does not tell {now}"),
+        ("phrases/all.yml", "due_on: {say", "due_on: {convey: [shelf_place], say", "does not tell {shelf_place} but in [[…]], which may be left out"),
+        ("phrases/all.yml", "Хорошо, не продлеваем.", "Ж" * 3501, "phrase 'kept': variant 1 has 3501 characters, more than 3500"),
+        ("phrases/all.yml", "Хорошо, не продлеваем.", "Ж" * 601, "(remark) phrase 'kept': variant 1 has 601 characters"),
+        ("buttons.yml", "title: Позвать человека", f"title: {LONG}", f"the button '{LONG}' is longer than 40 characters"),
+        ("phrases/all.yml", "buttons: [person]", f"buttons: [{{title: {LONG}, value: 'no'}}]", f"the button '{LONG}' is longer than 40"),
+        ("phrases/all.yml", "buttons: [person]", "buttons: [{title: 'Книга с длинным названием «{book}»', value: 'no'}]", "leaves its value 12 of 40 characters"),
+        ("phrases/all.yml", "buttons: [person]", f"buttons: [{', '.join(['person'] * 11)}]", "may have 11 buttons: from 11 on VK shows them as a numbered list"),
+    ],
+)  # fmt: skip
+def test_what_no_messenger_shows_and_what_a_phrase_must_tell_is_found(
+    folder: Path, name: str, old: str, new: str, found: str
+) -> None:
+    change(folder, name, old, new)
+    assert any(found in line for line in problems(folder)), problems(folder)
+
+
+def test_problems_are_sorted_by_line_not_by_its_digits(folder: Path) -> None:
+    first = change(folder, "flows/all.yml", "ask: ask_ticket", "ask: ask_tickets")
+    second = change(folder, "flows/all.yml", "case: letter", "case: note")
+    lines = [int(line.split(":")[1]) for line in problems(folder) if line.startswith("flows/all.yml:")]
+    assert (first, second) == (3, 25)
+    assert lines == sorted(lines)
+
+
 def test_a_gap_and_a_dead_row_are_found_in_the_pack(folder: Path) -> None:
     change(folder, "tables/all.yml", "{rule: DUE-4, handoff", "{rule: DUE-4, when: {loan_state: lost}, handoff")
     found = problems(folder)
