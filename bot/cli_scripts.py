@@ -7,6 +7,7 @@ import json
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ import typer
 from rich.console import Console
 
 import flows
-from bot import checking, explaining
+from bot import checking, explaining, pages
 from bot import rules as all_rules
 from bot.app import pack_folder
 from bot.cli_support import console, fail, go, settings_of
@@ -25,7 +26,10 @@ from bot.progress import on_console
 from bot.scripted import moment
 from bot.talks import shown, talks_of
 from bot.talks import talks as talks_in
+from flows.draw import mermaid
 from flows.explain import explanation_json
+from flows.svg import svg
+from flows.wording import near
 
 ShopFile = Annotated[Path | None, typer.Option("--shop", help="Shop data (YAML) instead of the demo shop.")]
 PackName = Annotated[str | None, typer.Option("--pack", help="Name of a shipped pack, or a pack's folder.")]
@@ -39,6 +43,7 @@ def add(app: typer.Typer) -> None:
     """Put these commands beside the others."""
     app.command()(check)
     app.command()(explain)
+    app.command()(draw)
 
 
 def check(
@@ -144,6 +149,80 @@ def explain(
         return 0
 
     go(work())
+
+
+class Format(StrEnum):
+    """How something is drawn."""
+
+    MERMAID = "mermaid"
+    SVG = "svg"
+    HTML = "html"
+
+
+def draw(
+    name: Annotated[str | None, typer.Argument(metavar="FLOW|TABLE", help="A flow or a table of the pack.")] = None,
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="mermaid or svg (flows), html; by default by the file's ending, else html."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Where to write; by default to standard output.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Pages of the whole pack, with an index, into the folder -o.")
+    ] = False,
+    pack: PackName = None,
+) -> None:
+    """Draw a flow as a picture, or a table as a page with the proof that every case has a row."""
+    try:
+        drawn = flows.load(pack_folder(pack or settings_of("draw").pack))
+    except (SettingsInvalid, flows.PackInvalid) as error:
+        fail(error)
+    if everything:
+        _draw_all(drawn, output)
+        return
+    if name is None:
+        fail("give a FLOW or TABLE, or --all")
+    endings = {".svg": Format.SVG, ".mmd": Format.MERMAID, ".md": Format.MERMAID}
+    form = form or (endings.get(output.suffix) if output else None) or Format.HTML
+    text = _drawn(drawn, name, form)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    _write(output, text)
+    console.print(f"Written: {output}", highlight=False)
+
+
+def _drawn(pack: flows.Pack, name: str, form: Format) -> str:
+    kinds = [kind for kind, there in (("flow", pack.flows), ("table", pack.tables)) if name in there]
+    if not kinds:
+        fail(f"There is no flow or table {name!r}{near(name, [*pack.flows, *pack.tables])}")
+    if form is Format.HTML:
+        return pages.drawing(pack, kinds[0], name)
+    if "flow" not in kinds:
+        fail(f"{name!r} is a table: it is drawn as a page, --format html")
+    return svg(pack, name) if form is Format.SVG else mermaid(pack, name)
+
+
+def _draw_all(pack: flows.Pack, folder: Path | None) -> None:
+    if folder is None:
+        fail("--all needs a folder: -o FOLDER")
+    if folder.exists() and not folder.is_dir():
+        fail(f"{folder} is no folder")
+    with on_console(console) as steps, steps.step("Pages") as step:
+        try:
+            count = pages.write_site(pack, folder, step.update)
+        except OSError as error:
+            fail(f"{folder} cannot be written: {error.strerror}")
+    console.print(f"{count} pages; begin with {folder / 'index.html'}", highlight=False)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        fail(f"{path} cannot be written: {error.strerror}")
 
 
 def clock(now: str | None) -> datetime:

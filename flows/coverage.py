@@ -27,6 +27,10 @@ class Coverage:
     # rows (1 is the first) that can never apply
     complete: bool = True
     # false: too many combinations, the search was cut off
+    cases: int = 0
+    # combinations that were decided (those that no open row can tell apart count once)
+    examples: dict[int, dict[str, Any]] = field(default_factory=dict)
+    # row -> the first combination under which it applies
 
 
 def cover(pack: Pack, table: Table) -> Coverage:
@@ -40,12 +44,66 @@ def cover(pack: Pack, table: Table) -> Coverage:
     domains = {name: domain(pack, name, [row.when for row in table.rows]) for name in asked}
     search = _Search(table, domains)
     search.walk({name: value for name, value in table.over.items() if not isinstance(value, dict | list)})
-    found = Coverage(complete=search.nodes < MAX_NODES)
+    found = Coverage(complete=search.nodes < MAX_NODES, cases=search.leaves, examples=search.examples)
     if not table.open and table.hit is not Hit.COLLECT:
         found.gap = search.gap
     if found.complete:
         found.dead = [number for number in range(1, len(table.rows) + 1) if number not in search.reached]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """A table seen by two of its facts: which rows may apply for each pair of their values, whatever the others are."""
+
+    across: str
+    down: str | None
+    # None: the table asks about one fact only
+    columns: tuple[Any, ...]
+    lines: tuple[Any, ...]
+    cells: Mapping[tuple[Any, Any], tuple[int, ...]]
+    # (line, column) -> numbers of rows
+
+
+MAP_VALUES = 30
+"""A fact with more values than this makes no map."""
+MAP_CANDIDATES = 4
+"""So many facts are tried beside the one that most rows ask about; the map that says most is kept."""
+
+
+def draw_map(pack: Pack, table: Table) -> Map | None:
+    """The map of a table whose rows compete; None where rows apply beside one another, or nothing can be laid out."""
+    whens = [row.when for row in table.rows]
+    if table.hit in (Hit.COLLECT, Hit.RANK):
+        return None
+    asked = sorted(
+        set().union(*map(names, whens)), key=lambda name: (-sum(name in names(when) for when in whens), name)
+    )
+    domains = {name: domain(pack, name, whens) for name in asked}
+    fixed = {name: value for name, value in table.over.items() if not isinstance(value, dict | list)}
+    free = [name for name in asked if name not in fixed and 1 < len(domains[name]) <= MAP_VALUES]
+    if not free:
+        return None
+    others: list[str | None] = [*free[1 : 1 + MAP_CANDIDATES]] or [None]
+    maps = [_mapped(table, domains, fixed, free[0], other) for other in others]
+    return min(maps, key=lambda one: sum(map(len, one.cells.values())) / len(one.cells))
+
+
+def _mapped(
+    table: Table, domains: Mapping[str, list[Any]], fixed: Mapping[str, Any], first: str, second: str | None
+) -> Map:
+    """A table by two facts, the one with more values downwards."""
+    across, down = (
+        (first, second) if second and len(domains[second]) > len(domains[first]) else (second or first, first)
+    )
+    lines = tuple(domains[down]) if second else (None,)
+    cells: dict[tuple[Any, Any], tuple[int, ...]] = {}
+    for line in lines:
+        for column in domains[across]:
+            search = _Search(table, domains)
+            search.walk({**fixed, across: column, **({down: line} if second else {})})
+            cells[line, column] = tuple(sorted(search.reached))
+    return Map(across, down if second else None, tuple(domains[across]), lines, cells)
 
 
 def _applies_beside(table: Table, row: Row) -> bool:
@@ -57,7 +115,9 @@ def _one_by_one(pack: Pack, table: Table) -> Coverage:
     """Rows that do not compete: each is dead or not on its own."""
     singles = [cover(pack, table.model_copy(update={"rows": (row,), "open": True})) for row in table.rows]
     dead = [number for number, single in enumerate(singles, start=1) if single.dead]
-    return Coverage(dead=dead, complete=all(single.complete for single in singles))
+    examples = {number: single.examples[1] for number, single in enumerate(singles, start=1) if single.examples}
+    complete, cases = all(single.complete for single in singles), sum(single.cases for single in singles)
+    return Coverage(dead=dead, complete=complete, cases=cases, examples=examples)
 
 
 def _in_two(pack: Pack, table: Table, beside: set[int]) -> Coverage:
@@ -70,6 +130,8 @@ def _in_two(pack: Pack, table: Table, beside: set[int]) -> Coverage:
         found.gap = found.gap or (part.gap if beside.isdisjoint(numbers) else None)
         found.dead = sorted([*found.dead, *(numbers[number - 1] for number in part.dead)])
         found.complete = found.complete and part.complete
+        found.cases += part.cases
+        found.examples |= {numbers[number - 1]: example for number, example in part.examples.items()}
     return found
 
 
@@ -105,6 +167,8 @@ class _Search:
         self.nodes = 0
         self.gap: dict[str, Any] | None = None
         self.reached: set[int] = set()
+        self.examples: dict[int, dict[str, Any]] = {}
+        self.leaves = 0
         self.seen: set[tuple[Any, ...]] = set()
 
     def walk(self, known: dict[str, Any]) -> None:
@@ -156,6 +220,7 @@ class _Search:
         ]
 
     def leaf(self, verdicts: list[bool | None], known: dict[str, Any]) -> None:
+        self.leaves += 1
         applying = [number for number, verdict in enumerate(verdicts, start=1) if verdict]
         if not applying:
             self.gap = self.gap or dict(known)
@@ -170,6 +235,8 @@ class _Search:
             case _:
                 pass
         self.reached.update(applying)
+        for number in applying:
+            self.examples.setdefault(number, dict(known))
 
 
 def partly(when: When, known: Mapping[str, Any]) -> bool | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from flows.pack import (
     TableStep,
     When,
 )  # fmt: skip
+from flows.phrases import PLACEHOLDER
 from flows.trace import kind_of
 
 SIGNS = {"<=": "≤", ">=": "≥", "<": "<", ">": ">", "min": "≥", "max": "≤", "above": ">", "below": "<"}
@@ -58,11 +60,16 @@ def value_text(pack: Pack, name: str, value: Any) -> str:
 
 def condition_text(pack: Pack, name: str, wants: Any) -> str:
     """One condition: «stage: не arrived (прибыл в город)», «days_left ≤ 14»."""
+    about, told = condition_parts(pack, name, wants)
+    return told if not about else f"{about} {told}" if told[:1] in "<>≤≥" else f"{about}: {told}"
+
+
+def condition_parts(pack: Pack, name: str, wants: Any) -> tuple[str, str]:
+    """What a condition is about ("" for alternatives) and what it wants."""
     if name == "any":
         arms = [when_text(pack, arm) for arm in wants]
-        return " или ".join(f"({arm})" if "; " in arm else arm for arm in arms)
-    told = _wanted(pack, name, wants)
-    return f"{name} {told}" if told[:1] in "<>≤≥" else f"{name}: {told}"
+        return "", " или ".join(f"({arm})" if "; " in arm else arm for arm in arms)
+    return name, _wanted(pack, name, wants)
 
 
 def when_text(pack: Pack, when: When) -> str:
@@ -144,6 +151,13 @@ def texts(pack: Pack, step: AnyStep) -> Sequence[str]:
 def phrase_text(pack: Pack, name: str) -> str:
     """A phrase's first variant; its name where there is no such phrase."""
     return f"«{pack.phrases[name].say[0]}»" if name in pack.phrases else name
+
+
+def readable(text: str) -> str:
+    """A text with placeholders as people read it: without filters and brackets, a plural in its last form."""
+    text = re.sub(r"\{[\w.$]+\|plural:(?:[^{}|,]*,){2}([^{}|,]*)\}", r"\1", text)
+    text = PLACEHOLDER.sub(lambda found: f"{{{found[1]}}}", text)
+    return text.replace("[[", "").replace("]]", "")
 
 
 def _assigned(value: Any) -> str:
