@@ -12,7 +12,7 @@ from itertools import chain
 
 from flows.coverage import cover
 from flows.errors import Problem
-from flows.match import OPERATORS, names
+from flows.match import OPERATORS, compared_with, names
 from flows.pack import (
     ActStep,
     AnyStep,
@@ -409,6 +409,14 @@ def tables_are_complete(pack: Pack) -> Iterator[Problem]:
             yield _problem(pack, f"table:{name}", "has too many combinations to check; split it")
 
 
+def rows_compare_with_numbers(pack: Pack) -> Iterator[Problem]:
+    """A table's row compares with a number, not with a name: only so can it be proved that no case falls through."""
+    for name, table in pack.tables.items():
+        for number, row in enumerate(table.rows, start=1):
+            if named := compared_with(row.when):
+                yield _problem(pack, f"table:{name}.{number}", f"compares with {', '.join(named)}: make a fact of it")
+
+
 CHECKS: tuple[Callable[[Pack], Iterator[Problem]], ...] = (
     names_in_steps_exist,
     manifest_names_exist,
@@ -423,5 +431,6 @@ CHECKS: tuple[Callable[[Pack], Iterator[Problem]], ...] = (
     buttons_fit_messengers,
     nothing_forbidden_is_said,
     everything_is_used,
+    rows_compare_with_numbers,
     tables_are_complete,
 )

@@ -3,6 +3,7 @@
     status: exported                    equals
     delivery: [post, courier, null]     is one of these (null: not known); of a set: at least one is in it
     days_since_buyout: "<=14"           a number compares; false when not known
+    last_returns_in_row: ">=$serial_returner_orders"    with the value of a setting, slot or fact (not in a table's rows)
     bought_out: null                    is not known
     stage: {not: arrived}               is none of these; what is not known satisfies it; {not: ">14"} too
     customer.flags: {all: [b2b, vip]}   a set holds them all; {not_empty: true}
@@ -22,6 +23,7 @@ Get = Callable[[str], Any]
 """Gives a slot's or fact's value by name; None when it is not known."""
 
 COMPARISON = re.compile(r"^(<=|>=|<|>)\s*(-?\d+(?:\.\d+)?)$")
+BY_NAME = re.compile(r"^(<=|>=|<|>)\s*\$([a-z_][\w.]*)$")
 OPERATORS = frozenset({"not", "all", "not_empty", "starts_with", "min", "max", "above", "below", "known"})
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": lambda value, limit: value < limit,
@@ -37,7 +39,7 @@ def matches(when: Mapping[str, Any], get: Get) -> bool:
         if name == "any":
             if not any(matches(arm, get) for arm in condition):
                 return False
-        elif not holds(condition, get(name)):
+        elif not holds(_limit(condition, get), get(name)):
             return False
     return True
 
@@ -66,13 +68,33 @@ def names(when: Mapping[str, Any]) -> set[str]:
             for arm in condition:
                 found |= names(arm)
         else:
-            found.add(name)
+            found |= {name, *compared_with(condition)}
     return found
+
+
+def compared_with(condition: Any) -> set[str]:
+    """Names whose values a condition compares with (">=$serial_returner_orders")."""
+    if isinstance(condition, Mapping):
+        return set().union(*map(compared_with, condition.values()))
+    if isinstance(condition, list | tuple):
+        return set().union(*map(compared_with, condition))
+    found = BY_NAME.match(condition) if isinstance(condition, str) else None
+    return {found[2]} if found else set()
 
 
 def size(when: Mapping[str, Any]) -> int:
     """Number of conditions: among answers of one priority the one with most conditions wins."""
     return len(when)
+
+
+def _limit(condition: Any, get: Get) -> Any:
+    """Put the value of a name into a comparison with it."""
+    if isinstance(condition, Mapping):
+        return {name: _limit(operand, get) for name, operand in condition.items()}
+    if isinstance(condition, list | tuple):
+        return [_limit(one, get) for one in condition]
+    found = BY_NAME.match(condition) if isinstance(condition, str) else None
+    return f"{found[1]}{get(found[2])}" if found else condition
 
 
 def _operator(name: str, operand: Any, value: Any) -> bool:

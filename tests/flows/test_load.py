@@ -102,6 +102,7 @@ def test_broken_yaml_and_missing_files_are_told_in_words(folder: Path) -> None:
         ("tables/all.yml", "loan_state: out, days_left: \">0\"", "loan_state: gone, days_left: \">0\"", "loan_state is never 'gone'"),
         ("tables/all.yml", "loan_state: [back, lost]", "loan_stat: [back, lost]", "there is no slot or fact 'loan_stat'"),
         ("tables/all.yml", "days_left: \"<=0\"", "days_left: {almost: 0}", "unknown operator almost"),
+        ("tables/all.yml", "days_left: \"<=0\"", "days_left: \"<=$misses\"", "compares with misses: make a fact of it"),
         ("phrases/all.yml", "{due|day}.\"}", "{dew|day}.\"}", "there is no value 'dew'"),
         ("phrases/all.yml", "{due|day}.\"}", "{due|daily}.\"}", "there is no filter 'daily'"),
         ("phrases/all.yml", "Получили.", "Получили секрет.", "says what must never be said"),

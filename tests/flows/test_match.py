@@ -74,3 +74,12 @@ def test_an_unknown_operator_is_an_error_not_a_miss() -> None:
 
 def test_names_are_found_inside_of_any() -> None:
     assert names({"a": 1, "any": [{"b": 2}, {"c": {"not": 1}}]}) == {"a", "b", "c"}
+
+
+def test_a_limit_may_be_the_value_of_a_setting() -> None:
+    known = {"returns": 2, "setting.most": 3, "nothing": None}
+    assert not matches({"returns": ">=$setting.most"}, known.get)
+    assert matches({"returns": {"not": ">=$setting.most"}}, known.get)
+    assert matches({"any": [{"returns": ["<$setting.most", None]}]}, known.get)
+    assert not matches({"returns": ">=$nothing"}, known.get)
+    assert names({"returns": {"not": ">=$setting.most"}}) == {"returns", "setting.most"}
