@@ -111,7 +111,7 @@ def test_a_rule_forbids_what_others_may_say(rule: str, text: str) -> None:
 
 class TestATalkIsHeldAgainstIt:
     def wrong(
-        self, text: str, *, rules: tuple[str, ...] = (), identified: bool = True, said: str = "где заказ"
+        self, text: str, *, rules: tuple[str, ...] = ("CX-01",), identified: bool = True, said: str = "где заказ"
     ) -> list[str]:
         """What is found wrong with a reply."""
         conversation = Conversation({"shop": SHOP, "talk": []})
