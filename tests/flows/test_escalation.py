@@ -1,122 +1,20 @@
-"""The worked examples of the escalation rules, held against the table itself: ESC-EX-01 to ESC-EX-20.
-
-Facts that an example does not name have their defaults; several topics in one message are judged one by one, and the queue
-that stands first in the pack's order takes the conversation.
-"""
+"""The escalation table beyond its worked examples: what stays, what bars what, and the ways of other channels."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Any
 
 import pytest
 
 import flows
 from flows.hours import is_open
-from flows.match import matches
-from flows.pack import HandoffStep
-from flows.tables import hits
-
-DEFAULTS: dict[str, Any] = {
-    "channel": "chat", "topic": "none", "detail": "none", "mention_inseparable": False, "topic_changed_after_answer": False,
-    "customer.flags": [], "customer.is_bank_user": "unknown", "on_behalf_of_company": False, "agent.kind": "assistant",
-    "agent.skills": [], "agent.accruals_access": False, "accrual_required": False, "order.exists": False, "order.mixed": False,
-    "package_in_question.kind": "none", "package_in_question.interval_minutes": 0, "package_in_question.warehouse_name": "",
-    "express_service": "unknown",
-}  # fmt: skip
-STANDARD = {"order.exists": True, "package_in_question.kind": "standard"}
-
-EXAMPLES: list[tuple[str, dict[str, Any], list[str], str | None]] = [
-    ("ESC-EX-01", {"topic": "fin_balance", "detail": "balance_withdrawal"}, ["ESC-17"], "fin_services_l2"),
-    (
-        "ESC-EX-02",
-        {"topic": "fin_installment", "detail": "instalment_debit", "topic_changed_after_answer": True},
-        ["ESC-12", "ESC-16", "ESC-21"],
-        "fin_services_l2",
-    ),
-    (
-        "ESC-EX-03",
-        {"topics": ["order_cancel", "bank_card"], "mention_inseparable": True, **STANDARD},
-        ["ESC-13", "ESC-35"],
-        None,
-    ),
-    (
-        "ESC-EX-04",
-        {"topics": ["refund_status", "bank_card"], "detail": "bank_refund_missing"},
-        ["ESC-33", "ESC-69"],
-        "bank_card",
-    ),
-    ("ESC-EX-05", {"channel": "mail", "topic": "bank_card", "customer.is_bank_user": "no"}, ["ESC-11", "ESC-38", "ESC-39"], None),
-    ("ESC-EX-06", {"channel": "call", "topic": "bank_card"}, ["ESC-11", "ESC-36", "ESC-39"], None),
-    ("ESC-EX-07", {"topic": "order_status", "customer.flags": ["premium", "monetization"], **STANDARD}, ["ESC-03", "ESC-50"], None),
-    ("ESC-EX-08", {"topic": "premium_subscription"}, ["ESC-41"], "premium_l2"),
-    ("ESC-EX-09", {"topic": "promo"}, ["ESC-42"], "promo_l2"),
-    ("ESC-EX-10", {"topic": "b2b", "on_behalf_of_company": True}, ["ESC-47"], "b2b"),
-    (
-        "ESC-EX-11",
-        {"topic": "product_question", "on_behalf_of_company": True, "customer.flags": ["b2b"]},
-        ["ESC-43"],
-        None,
-    ),
-    ("ESC-EX-12", {"topic": "order_status", "on_behalf_of_company": True, **STANDARD}, ["ESC-44", "ESC-47"], "b2b"),
-    ("ESC-EX-13", {"topic": "monetization", "customer.flags": ["monetization"]}, ["ESC-48"], "monetization"),
-    ("ESC-EX-14", {"topic": "monetization", "customer.flags": ["premium"]}, ["ESC-49"], None),
-    ("ESC-EX-15", {"topic": "order_status", "order.mixed": True, **STANDARD}, ["ESC-54", "ESC-55"], None),
-    (
-        "ESC-EX-16",
-        {
-            "topic": "return_defect", "detail": "express_refund", "order.exists": True, "order.mixed": True,
-            "package_in_question.kind": "ds_mini", "package_in_question.warehouse_name": "FRESH_MINI_17",
-            "express_service": "ds_mini",
-        },
-        ["ESC-52", "ESC-54", "ESC-57", "ESC-68"],
-        "ds_mini",
-    ),
-    ("ESC-EX-17", {"topic": "express_delivery", "detail": "express_terms"}, ["ESC-51", "ESC-53"], "express"),
-    (
-        "ESC-EX-18",
-        {"topics": ["flex_delivery", "complaint_courier"], "order.exists": True, "package_in_question.kind": "flex"},
-        ["ESC-62", "ESC-63", "ESC-68"],
-        "flex",
-    ),
-    (
-        "ESC-EX-19",
-        {"topic": "fin_insurance", "detail": "insurance_points", "accrual_required": True},
-        ["ESC-18", "ESC-19", "ESC-71"],
-        "fin_services_l2",
-    ),
-    ("ESC-EX-20", {"topic": "accruals", "agent.kind": "outsourced", "accrual_required": True}, ["ESC-64"], "accruals"),
-]  # fmt: skip
+from tests.flows.judging import judge
 
 
 @pytest.fixture(scope="module")
 def pack() -> flows.Pack:
     return flows.load_shipped("shop")
-
-
-def judge(pack: flows.Pack, facts: dict[str, Any]) -> tuple[set[str], str | None]:
-    """All rules that match a question, and the queue of the row that decides."""
-    table = pack.tables["escalation"]
-    known = {**DEFAULTS, **facts}
-    matching = {rule for row in table.rows if matches(row.when, known.get) for rule in row.rule}
-    decisive = hits(table, known.get)[-1].row
-    queue = next((step.handoff for step in decisive.steps if isinstance(step, HandoffStep)), None)
-    return matching, queue
-
-
-class TestWorkedExamples:
-    @pytest.mark.parametrize(("name", "facts", "rules", "queue"), EXAMPLES, ids=[one[0] for one in EXAMPLES])
-    def test_example_ends_in_its_queue(
-        self, pack: flows.Pack, name: str, facts: dict[str, Any], rules: list[str], queue: str | None
-    ) -> None:
-        questions = [{**facts, "topic": topic} for topic in facts.get("topics", [facts.get("topic")])]
-        judged = [judge(pack, question) for question in questions]
-        order = list(pack.manifest.queue_priority)
-        queues = sorted((found for _, found in judged if found), key=order.index)
-        assert (queues[0] if queues else None) == queue, name
-        matching = set().union(*(found for found, _ in judged))
-        assert set(rules) <= matching, name
 
 
 class TestProcess:
