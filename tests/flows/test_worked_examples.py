@@ -14,7 +14,8 @@ import pytest
 import yaml
 
 import flows
-from flows.pack import Case
+from flows.pack import Case, SetStep
+from flows.tables import hits
 from tests.flows.judging import judge
 from tests.talk import NOW, Conversation, Heard, check, hold_always
 
@@ -199,3 +200,17 @@ def test_second_line_example(example: dict[str, Any]) -> None:
     expect = dict(example["expect"])
     expect["queue"] = None if expect.get("queue") == "none" else expect.get("queue")
     assert not check(expect, heard), heard.text
+
+
+# ---------------------------------------------------------------------------------------------- what a status allows
+@pytest.mark.parametrize("case", examples("permissions.yml"), ids=lambda one: f"{one['rule']} {one['facts']['status']}")
+def test_a_status_allows_what_its_rule_says(case: dict[str, Any]) -> None:
+    row = hits(PACK.tables["permissions"], case["facts"].get)[-1].row
+    allowed = {name: value for step in row.steps if isinstance(step, SetStep) for name, value in step.set.items()}
+    assert row.rule == (case["rule"],)
+    assert allowed == {f"may_{name}": value for name, value in case["allow"].items()}
+
+
+def test_a_status_that_no_rule_names_allows_nothing_without_a_person() -> None:
+    row = hits(PACK.tables["permissions"], {"status": None}.get)[-1].row
+    assert {value for step in row.steps if isinstance(step, SetStep) for value in step.set.values()} == {"not_stated"}
