@@ -161,9 +161,10 @@ def single_prices(shop: Mapping[str, Any], text: str) -> list[str]:
 
 
 def every_text(pack: flows.Pack) -> Iterator[tuple[str, str]]:
-    """Each variant of each phrase and each button's title, with the phrase's name."""
+    """Each variant of each phrase and each title of a button, with where it stands; intents are buttons too (CX-09)."""
     for name, phrase in pack.phrases.items():
         yield from ((name, variant) for variant in phrase.say)
         for button in phrase.buttons:
             yield name, pack.buttons[button].title if isinstance(button, str) else button.title
     yield from (("buttons.yml", button.title) for button in pack.buttons.values())
+    yield from (("intents.yml", intent.title) for intent in pack.intents.values() if intent.title)
