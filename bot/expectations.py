@@ -121,10 +121,18 @@ class Held:
     # the transcript
 
 
-def hold(talk: Talk, on: Stage | None = None, watch: Callable[[Conversation, Heard], None] | None = None) -> Held:
+def hold(
+    talk: Talk,
+    on: Stage | None = None,
+    watch: Callable[[Conversation, Heard], None] | None = None,
+    *,
+    begun: Conversation | None = None,
+    holds: Callable[[Conversation, Mapping[str, Any], Heard], list[str]] = always,
+) -> Held:
     """Take a talk and hold each turn against what is expected of it.
 
-    `on`: the pack to talk with instead of the talk's own. `watch` is called after each turn.
+    `on`: the pack to talk with instead of the talk's own. `watch` is called after each turn. `begun`: the conversation to
+    go on with; `holds`: what must hold for every turn.
     """
     if talk.problems:
         return Held(list(talk.problems), set(), [])
@@ -133,13 +141,13 @@ def hold(talk: Talk, on: Stage | None = None, watch: Callable[[Conversation, Hea
     rules: set[str] = set()
     lines: list[str] = []
     try:
-        conversation = of_talk(talk.data, on)
+        conversation = begun or of_talk(talk.data, on)
         for number, step in enumerate(talk.data["talk"], start=1):
             heard = conversation.take(step)
             said = step.get("say") or step.get("press") or step.get("contact") or step.get("attachment") or ""
             lines += [f"{number}. — {said}", *_shown(heard)]
             rules |= set(heard.rules)
-            found = always(conversation, step, heard) + check(step.get("expect") or {}, heard)
+            found = holds(conversation, step, heard) + check(step.get("expect") or {}, heard)
             wrong += [flows.Problem(talk.where(step), f"turn {number} ({said!r}): {one}") for one in found]
             if watch is not None:
                 watch(conversation, heard)

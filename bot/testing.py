@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import flows
 from bot.clients.crm_demo import DemoCrm
@@ -19,6 +19,7 @@ from bot.errors import CrmActionUnknown, CrmUnavailable
 from bot.talks import Stage, Usual, moment, parse_of, shop_text, stage, talk_folder
 
 MAX_ROUNDS = 60
+C = TypeVar("C", bound="Conversation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,11 +192,15 @@ class Conversation:
 
 def of_talk(talk: Mapping[str, Any], on: Stage | None = None) -> Conversation:
     """The conversation that a talk begins: its shop, its clock, what is known already."""
-    on = on or stage(talk_folder(talk))
+    return begin(Conversation, talk, on or stage(talk_folder(talk)))
+
+
+def begin(kind: type[C], talk: Mapping[str, Any], on: Stage) -> C:
+    """The conversation of a kind that a talk begins."""
     shop, now = talk.get("shop") or {}, moment(talk.get("now"), on.usual.now)
     loaded = loads(shop_text(shop, on.usual), name="shop", now=now, pack=on.pack)
     slots = {**(on.usual.known if talk.get("known") else {}), **(talk.get("slots") or {})}
     channel = str(talk.get("channel", "telegram"))
-    conversation = Conversation(on.pack, loaded, now=now, usual=on.usual, channel=channel, slots=slots)
+    conversation = kind(on.pack, loaded, now=now, usual=on.usual, channel=channel, slots=slots)
     conversation.cannot = frozenset(talk.get("cannot") or ())
     return conversation

@@ -1,6 +1,6 @@
 """What must never be said: in no phrase, no button and no reply of any talk (globals.never_say and never_say of the rules).
 
-Every turn of every talk of tests/dialogues is held against the same patterns by `tests.talk.check_always`; here are the
+Every turn of every talk of tests/dialogues is held against the same patterns by `tests.talk.hold_always`; here are the
 phrases themselves, in all variants, and the proof that the patterns bite.
 """
 
@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 import flows
+from bot.testing import Heard
 from flows.check import every_step
 from flows.pack import Collect, SayStep
 from tests import wording
-from tests.talk import Conversation, Heard, check_always
+from tests.talk import conversation, hold_always
 
 PACK = flows.load_shipped("shop")
 NEVER = PACK.manifest.never_say
@@ -51,7 +52,7 @@ def rules_of_phrases() -> dict[str, set[str]]:
         names = step.say if isinstance(step, SayStep) else (step.ask,) if isinstance(step, Collect) else ()
         kind, _, rest = place.partition(":")
         table, _, number = rest.partition(".")
-        row = PACK.tables[table].rows[int(number) - 1].rule if kind == "table" else ()
+        row = PACK.tables[table].rows[int(number.split(".")[0]) - 1].rule if kind == "table" else ()
         for name in names:
             found[name] |= {*step.rule, *row}
     return found
@@ -114,10 +115,9 @@ class TestATalkIsHeldAgainstIt:
         self, text: str, *, rules: tuple[str, ...] = ("CX-01",), identified: bool = True, said: str = "где заказ"
     ) -> list[str]:
         """What is found wrong with a reply."""
-        conversation = Conversation({"shop": SHOP, "talk": []})
-        conversation.said = said
-        heard = Heard(says=(flows.Say(text=text, rules=rules),), identified=identified)
-        return check_always(PACK, conversation, {"say": said}, heard)
+        watched = conversation({"shop": SHOP, "talk": []})
+        watched.said, watched.identified = said, identified
+        return hold_always(watched, {"say": said}, Heard(says=(flows.Say(text=text, rules=rules),)))
 
     @pytest.mark.rule("CX-20", "ID-05")
     @pytest.mark.parametrize(

@@ -1,21 +1,18 @@
-"""What may be done with an order: the status table of the CRM, row by row (ACTION-01 to ACTION-24)."""
+"""What may be done with an order under conditions, and what the bot never does (ACTION rules). Row by row: test_worked_examples."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 import flows
 from flows.facts import View
 from flows.pack import ActStep, Pack, SetStep
 from flows.tables import hits
 
-ROWS = yaml.safe_load((Path(__file__).parent / "worked" / "permissions.yml").read_text("utf-8"))
 PACK = flows.load_shipped("shop")
 NAMES = {
     "may_items": "edit_items",
@@ -45,29 +42,6 @@ def decided(facts: Mapping[str, Any], pack: Pack = PACK) -> tuple[tuple[str, ...
         NAMES[name]: value for step in hit.row.steps if isinstance(step, SetStep) for name, value in step.set.items()
     }
     return hit.row.rule, allowed
-
-
-def cases() -> list[Any]:
-    """Each row with each of the values that its conditions name."""
-    made = []
-    for row in ROWS:
-        variants: list[dict[str, Any]] = [{}]
-        for name, value in row["when"].items():
-            values = value if isinstance(value, list) else [value]
-            variants = [{**one, name: each} for one in variants for each in values]
-        made += [
-            pytest.param(row, facts, id=f"{row['rule']}-{'-'.join(map(str, facts.values()))}") for facts in variants
-        ]
-    return made
-
-
-@pytest.mark.parametrize(("row", "facts"), cases())
-def test_a_status_allows_what_its_row_says(row: Mapping[str, Any], facts: dict[str, Any]) -> None:
-    rule, allowed = decided(facts)
-    assert rule == (row["rule"],)
-    for name, wanted in row["allow"].items():
-        if not isinstance(wanted, dict):
-            assert allowed[name] == wanted, name
 
 
 class TestConditions:

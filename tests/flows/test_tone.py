@@ -7,7 +7,8 @@ import re
 import pytest
 
 import flows
-from tests.talk import Conversation, plain
+from bot.expectations import plain
+from tests.talk import conversation as begun
 
 PACK = flows.load_shipped("shop")
 REFUSAL = (
@@ -66,7 +67,7 @@ def test_where_no_alternative_exists_the_refusal_is_short_and_polite() -> None:
 @pytest.mark.parametrize("topic", ["order_status", "order_cancel"])
 def test_an_angry_customer_hears_one_apology_whatever_the_order_is_in(status: str, topic: str) -> None:
     order = {"status": status, "partner": "omega", "ordered_at": "2026-11-15"}
-    conversation = Conversation({"known": True, "shop": {"orders": [order]}, "talk": []})
+    conversation = begun({"known": True, "shop": {"orders": [order]}, "talk": []})
     heard = conversation.take({"say": "безобразие, сколько можно! заказ 48213", "as": [topic]})
     sorry = re.findall(r"извин|прости(?:те)?\b|прощени", plain(heard.text))
     assert len(sorry) == 1, heard.text
@@ -76,6 +77,6 @@ def test_an_angry_customer_hears_one_apology_whatever_the_order_is_in(status: st
 
 @pytest.mark.rule("PHRASE-06")
 def test_a_stranger_who_is_angry_hears_it_before_the_question_who_it_is() -> None:
-    heard = Conversation({"talk": []}).take({"say": "безобразие, где заказ", "as": ["order_status"]})
+    heard = begun({"talk": []}).take({"say": "безобразие, где заказ", "as": ["order_status"]})
     assert re.search(r"извинени|прощения", plain(heard.text))
     assert {"PHRASE-06", "ID-01"} <= set(heard.rules)

@@ -14,10 +14,13 @@ import pytest
 import yaml
 
 import flows
+from bot.expectations import check
+from bot.testing import Heard
 from flows.pack import Case, SetStep
 from flows.tables import hits
 from tests.flows.judging import judge
-from tests.talk import NOW, Conversation, Heard, check, hold_always
+from tests.talk import NOW, Watched, hold_always
+from tests.talk import conversation as begun
 
 FOLDER = Path(__file__).parent / "worked"
 PACK = flows.load_shipped("shop")
@@ -137,7 +140,7 @@ def turn(example: Mapping[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("example", examples("shop.yml"), ids=lambda one: str(one["n"]))
 def test_shop_example_fires_exactly_its_rules(example: dict[str, Any]) -> None:
-    conversation = Conversation(setting(example["facts"]))
+    conversation = begun(setting(example["facts"]))
     heard = conversation.take(turn(example))
     fired = {rule for rule in heard.rules if rule.split("-")[0] in DECISIVE} - BESIDE
     assert fired == set(example["expect"]), heard.text
@@ -146,7 +149,7 @@ def test_shop_example_fires_exactly_its_rules(example: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("example", examples("shop.yml"), ids=lambda one: str(one["n"]))
 def test_the_facts_of_an_example_are_what_the_pack_sees(example: dict[str, Any]) -> None:
-    conversation = Conversation(setting(example["facts"]))
+    conversation = begun(setting(example["facts"]))
     names = [name for name in SEEN if name in example["facts"]]
     seen = conversation.facts(turn(example), names)
     assert not {name: seen[name] for name in names if example["facts"][name] not in seen[name]}
@@ -162,9 +165,9 @@ def through(channel: str) -> flows.Pack:
     return PACK.model_copy(update={"facts": {**PACK.facts, "channel": fact}})
 
 
-def last_of(example: Mapping[str, Any]) -> tuple[Conversation, Heard]:
+def last_of(example: Mapping[str, Any]) -> tuple[Watched, Heard]:
     """Play the conversation of an example; its last turn."""
-    conversation = Conversation(example)
+    conversation = begun(example)
     facts = example.get("facts") or {}
     if facts.get("channel", "chat") != "chat":
         conversation.pack = through(facts["channel"])
