@@ -33,7 +33,7 @@ from bot.errors import (
 from bot.masking import mask
 from bot.models import LIVE, Agent, Conversation, Message, Request, Sender, State
 from bot.requests import settle_owner, tell_opened, to_queue
-from bot.timeline import Desk, describe, log_event, notify, show, tell_customer, tell_of
+from bot.timeline import Desk, describe, log_event, notify, show_request, tell_customer, tell_of
 
 
 # ---------------------------------------------------------------------------------------------------------- taking
@@ -97,24 +97,6 @@ async def read(session: AsyncSession, agent_name: str, conversation_id: int) -> 
     return request
 
 
-async def show_request(session: AsyncSession, conversation: Conversation, request: Request, agent: Agent) -> None:
-    """Show an agent a request in full: summary, comment, and the whole transcript (CX-08). Only then may they reply."""
-    request.read_by = agent.id
-    written = Message.press.is_(None) & ~Message.stale_press  # the title of a button is nothing that they wrote
-    last = await session.scalar(
-        select(Message)
-        .where(Message.conversation_id == conversation.id, Message.sender == Sender.CUSTOMER)
-        .order_by(written.desc(), Message.id.desc())
-        .limit(1)
-    )
-    line = last or Message(sender=Sender.CUSTOMER, at=request.opened_at, text="", attachments=[])
-    show(
-        session, conversation, agent.name, line, request=request.number, queue=request.queue, priority=request.priority,
-        summary=request.summary, comment=request.comment,
-        transcript=await conversations.transcript(session, conversation.id),
-    )  # fmt: skip
-
-
 async def _why_not(session: AsyncSession, agent: Agent, conversation_id: int, now: datetime) -> Exception:
     """Why the request of a conversation cannot be taken."""
     found = await session.scalars(
@@ -138,7 +120,7 @@ async def reply(
     agent, conversation, request = await _in_hand(session, agent_name, conversation_id)
     await _begin_to_speak(session, conversation, request, agent)
     request.spoken_since, request.answered_at = True, request.answered_at or now
-    again = await repeats.asked_again(session, desk.pack, request, text, agent=agent.title)
+    again = await repeats.asked_again(session, desk.pack, conversation, request, text, agent=agent.title)
     request.asked_again += len(again)
     message = await conversations.say(
         session, desk.jobs, conversation.id, Sender.AGENT, flows.Say(text=text), now=now, request_id=request.id,

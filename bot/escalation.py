@@ -1,6 +1,7 @@
 """Escalation: the form with which a part of the work on a request is closed, and the clock of passing it on.
 
-For the customer it is one conversation: nothing of the form is told, number and history stay (ESC-08).
+For the customer it is one conversation: nothing of the form is told, number and history stay (ESC-08). One procedure for
+all queues, only the reason differs (AMB-02).
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot.models import Message, Request, Sender
+from bot import conversations
+from bot.models import Conversation, Message, Request, Sender
 from flows.russian import plain
 
 LOOKED_AT = 60
@@ -22,25 +23,32 @@ SHORTEST = 3
 """Words from which a question says enough to be compared."""
 
 
-async def asked_again(session: AsyncSession, pack: flows.Pack, request: Request, text: str, *, agent: str) -> list[str]:
+async def asked_again(
+    session: AsyncSession, pack: flows.Pack, conversation: Conversation, request: Request, text: str, *, agent: str
+) -> list[str]:
     """What a reply asks though it is known: names of the pack's directory `asked_again`, or the question itself when
-    the bot or another agent has put it before."""
+    the bot or another agent has put it before.
+
+    An entry of the directory has the words that ask (a pattern) and where the answer stands: paths into the request's
+    summary, or `slots.<name>` for what the bot remembers of the conversation.
+    """
     questions = asked(text)
     if not questions:
         return []
     said = await session.scalars(
         select(Message.text)
         .where(
-            Message.conversation_id == request.conversation_id,
+            Message.conversation_id == conversation.id,
             (Message.sender == Sender.BOT) | ((Message.sender == Sender.AGENT) & (Message.agent != agent)),
         )
         .order_by(Message.id.desc())
         .limit(LOOKED_AT)
     )
     earlier = [question for one in said for question in asked(one)]
+    record = {**request.summary, "slots": conversations.remembered(conversation).slots}
     found: dict[str, None] = {}
     for question in questions:
-        known = _known(pack, request.summary, question)
+        known = _known(pack, record, question)
         again = any(fuzz.token_sort_ratio(question, one) >= SAME for one in earlier)
         found.update(dict.fromkeys(known or ([question] if again and len(question.split()) >= SHORTEST else [])))
     return list(found)
@@ -52,14 +60,15 @@ def asked(text: str) -> list[str]:
     return [plain(one).rstrip("? ") for one in sentences if one.rstrip().endswith("?")]
 
 
-def _known(pack: flows.Pack, summary: Mapping[str, Any], question: str) -> list[str]:
-    """What the question asks for of what the summary holds."""
-    entries = pack.manifest.directories.get("asked_again", {})
-    return [name for name, one in entries.items() if re.search(one["words"], question) and _at(summary, one["of"])]
+def _known(pack: flows.Pack, record: Mapping[str, Any], question: str) -> list[str]:
+    """What the question asks for of what is on record."""
+    entries = pack.manifest.directories.get("asked_again", {}).items()
+    asks = [(name, one["of"]) for name, one in entries if re.search(one["words"], question)]
+    return [name for name, paths in asks if any(_at(record, path) for path in paths)]
 
 
-def _at(summary: Mapping[str, Any], path: str) -> Any:
-    value: Any = summary
+def _at(record: Mapping[str, Any], path: str) -> Any:
+    value: Any = record
     for key in path.split("."):
         value = value.get(key) if isinstance(value, Mapping) else None
     return value

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import conversations, escalation, queues
+from bot import escalation, queues
 from bot.errors import AlreadyJoined, RequestGone
 from bot.masking import mask, masked
 from bot.models import IN_HAND, LIVE, REQUEST_NUMBERS, Agent, Conversation, Message, Owner, Request, State
@@ -229,19 +229,13 @@ async def heard(
 
 
 async def tell_state(
-    session: AsyncSession, desk: Desk, conversation: Conversation, request: Request, *, now: datetime, pressed: bool
+    session: AsyncSession, desk: Desk, conversation: Conversation, request: Request, *, now: datetime
 ) -> None:
-    """Tell the customer whose the request is: to a press, or to a question for its state (CX-03, ruling 16).
-
-    A question is not answered twice in a row: its agent reads it anyway.
-    """
+    """Tell the customer whose the request is: to a press, or to a question for its state (CX-03, ruling 16)."""
     if request.state not in IN_HAND:
         return
     notices = desk.pack.manifest.notices
     phrase = notices.waiting_customer if request.state == State.WAITING_CUSTOMER else notices.in_hand
-    last = await conversations.last_said(session, conversation.id)
-    if not pressed and last is not None and last.rules == list(desk.pack.phrases[phrase].rule):
-        return
     await notify(session, desk, conversation, phrase, request, now=now)
 
 

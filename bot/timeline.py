@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
@@ -117,6 +118,24 @@ def show(session: AsyncSession, conversation: Conversation, agent: str, line: Me
     shown = conversations.shown(line, conversation.name)
     fields = {"text": shown["text"], "at": shown["at"], "attachment": shown["attachment"]}
     tell_of(session, conversation, "inbox", agent=agent, **fields, **more)
+
+
+async def show_request(session: AsyncSession, conversation: Conversation, request: Request, agent: Agent) -> None:
+    """Show an agent a request in full: summary, comment, and the whole transcript (CX-08). Only then may they reply."""
+    request.read_by = agent.id
+    written = Message.press.is_(None) & ~Message.stale_press  # the title of a button is nothing that they wrote
+    last = await session.scalar(
+        select(Message)
+        .where(Message.conversation_id == conversation.id, Message.sender == Sender.CUSTOMER)
+        .order_by(written.desc(), Message.id.desc())
+        .limit(1)
+    )
+    line = last or Message(sender=Sender.CUSTOMER, at=request.opened_at, text="", attachments=[])
+    show(
+        session, conversation, agent.name, line, request=request.number, queue=request.queue, priority=request.priority,
+        summary=request.summary, comment=request.comment,
+        transcript=await conversations.transcript(session, conversation.id),
+    )  # fmt: skip
 
 
 def seed(conversation: Conversation) -> int:

@@ -168,7 +168,7 @@ async def _to_agent(
     if not pressed:
         await requests.heard(session, tools.desk, conversation, request, lines, now=turn.now)
     if pressed or await _asks_for_state(tools, turn):
-        await requests.tell_state(session, tools.desk, conversation, request, now=turn.now, pressed=pressed)
+        await requests.tell_state(session, tools.desk, conversation, request, now=turn.now)
 
 
 async def _asks_for_state(tools: Tools, turn: flows.Turn) -> bool:

@@ -143,10 +143,10 @@ class TestSilence:
         assert (await joined.request()).state == State.WAITING_CUSTOMER
 
     @pytest.mark.rule("CX-13")
-    async def test_a_question_for_the_state_is_answered_once_and_read_by_the_agent(self, joined: World) -> None:
+    async def test_a_question_for_the_state_is_answered_and_read_by_the_agent(self, joined: World) -> None:
         """Ruling 16: silent but for states of the request."""
-        assert len(await joined.say("c1", "что с обращением")) == 1
-        assert await joined.say("c1", "что с обращением") == []
+        heard = [*await joined.say("c1", "что с обращением"), *await joined.say("c1", "что с обращением")]
+        assert sorted(heard) == ["Анна занимается.", "Занимается Анна."]
         assert [one["text"] for one in joined.told("inbox")] == ["что с обращением"] * 2
         assert await joined.say("c1", "что с обращением\nготов ли велосипед") == []
         joined.nlu.down = True
