@@ -12,7 +12,8 @@ from bot.clients import shop_file
 from bot.expectations import hold
 from bot.talks import Stage, Talk, TalkInvalid, read_stage
 from bot.testing import Conversation, Heard
-from flows.check import check, place_of
+from flows.check import check
+from flows.places import place_of
 from flows.trace import Trace, Went
 
 Told = Callable[[int, int], None]

@@ -5,17 +5,15 @@ One function, one kind of mistake. What cannot even be read is found by `load`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import replace
 from itertools import chain
 
+from flows import check_texts
 from flows.coverage import cover
 from flows.errors import Problem
 from flows.match import OPERATORS, compared_with, names
 from flows.pack import (
     ActStep,
-    AnyStep,
     Branch,
     Call,
     CaseStep,
@@ -31,87 +29,13 @@ from flows.pack import (
     TableStep,
     When,
 )  # fmt: skip
-from flows.phrases import FILTERS, OPTIONAL, PLACEHOLDER, placeholders
-from flows.steps import MAX_EACH
+from flows.places import every_step, every_when, known_name, near_name, problem
 from flows.wording import near, none_of
-
-BUTTON_TITLE = 40
-"""VK's limit for a button's label, in characters; Telegram's is wider."""
-BUTTONS = 10
-"""VK's limit for the buttons of one message (what a button carries is ours and always fits)."""
-TEXT = 3500
-"""Characters of a phrase that are sure to go into one message (4096) once its values are put in."""
-READABLE = 600
-"""Characters that fit the screen of a phone."""
-
-_OWN = re.compile(
-    r"^(topics?|misses|strays|down|readings|handing_to|previous_topic|topic_changed|turn\.\w+|deed\.[\w.]+|request\.\w+|setting\.\w+|told\.\w+|queue_open\.\w+|it\.[\w.]+)$"
-)
 
 
 def check(pack: Pack) -> list[Problem]:
     """Return all problems of a pack, sorted by place; an empty list means it is sound."""
     return sorted(set(chain.from_iterable(one(pack) for one in CHECKS)))
-
-
-def every_step(pack: Pack) -> Iterator[tuple[str, AnyStep]]:
-    """All steps of flows and tables with their places: flow:name.step, table:name.row.step, and so on inside branches."""
-
-    def inside(place: str, steps: Sequence[AnyStep]) -> Iterator[tuple[str, AnyStep]]:
-        for number, step in enumerate(steps, start=1):
-            here = f"{place}.{number}"
-            yield here, step
-            if isinstance(step, Branch):
-                for at, arm in enumerate(step.branch, start=1):
-                    yield from inside(f"{here}.{at}", arm.steps)
-
-    for name, flow in pack.flows.items():
-        yield from inside(f"flow:{name}", flow.steps)
-    for name, table in pack.tables.items():
-        for number, row in enumerate(table.rows, start=1):
-            yield from inside(f"table:{name}.{number}", row.steps)
-
-
-def every_when(pack: Pack) -> Iterator[tuple[str, When]]:
-    """All conditions of a pack with their places."""
-    for place, step in every_step(pack):
-        if step.when:
-            yield place, step.when
-        if isinstance(step, Branch):
-            yield from ((place, arm.when) for arm in step.branch)
-    for name, table in pack.tables.items():
-        yield from ((f"table:{name}.{number}", row.when) for number, row in enumerate(table.rows, start=1))
-    for name, fact in pack.facts.items():
-        if fact.when:
-            yield f"fact:{name}", fact.when
-        yield from ((f"fact:{name}", case.when) for case in fact.cases or ())
-
-
-def known_name(pack: Pack, name: str) -> bool:
-    """Tell whether a name is a slot, a fact, a path into a source, a setting or one of the turn's own."""
-    if name in pack.slots or name in pack.facts or name in pack.sources or name in pack.manifest.settings:
-        return True
-    root = name.split(".")[0]
-    return bool(_OWN.match(name)) or ("." in name and (root in pack.sources or root in pack.facts))
-
-
-def place_of(pack: Pack, place: str) -> str:
-    """The file and line of a place (kind:name, with numbers of rows and steps behind dots)."""
-    while place not in pack.places and "." in place:
-        place = place.rpartition(".")[0]
-    file, line = pack.places.get(place, ("pack.yml", 1))
-    return f"{file}:{line}"
-
-
-def _problem(pack: Pack, place: str, text: str) -> Problem:
-    kind, _, name = place.partition(":")
-    name, *numbers = name.split(".") if kind in ("flow", "table") else (name,)
-    row = f", row {numbers[0]}" if kind == "table" and numbers else ""
-    return Problem(place_of(pack, place), f"{kind} {name!r}{row}: {text}")
-
-
-def _remark(pack: Pack, place: str, text: str) -> Problem:
-    return replace(_problem(pack, place, text), remark=True)
 
 
 # -------------------------------------------------------------------------------------------------------- the checks
@@ -120,7 +44,7 @@ def names_in_steps_exist(pack: Pack) -> Iterator[Problem]:
     for place, step in every_step(pack):
         for kind, name, there in _references(pack, step):
             if name not in there:
-                yield _problem(pack, place, f"there is no {kind} {name!r}{near(name, there)}")
+                yield problem(pack, place, f"there is no {kind} {name!r}{near(name, there)}")
 
 
 def _references(pack: Pack, step: Step) -> Iterator[tuple[str, str, Collection[str]]]:
@@ -168,7 +92,7 @@ def manifest_names_exist(pack: Pack) -> Iterator[Problem]:
     wanted += [("category", manifest.case_default, pack.categories), ("fact", manifest.mood, pack.facts)]
     for kind, name, there in wanted:
         if name not in there:
-            yield _problem(pack, "manifest:pack.yml", f"there is no {kind} {name!r}{near(name, there)}")
+            yield problem(pack, "manifest:pack.yml", f"there is no {kind} {name!r}{near(name, there)}")
 
 
 def queues_name_known_things(pack: Pack) -> Iterator[Problem]:
@@ -184,7 +108,7 @@ def queues_name_known_things(pack: Pack) -> Iterator[Problem]:
         for kind, there, names_ in named:
             for name in names_:
                 if name is not None and name not in there:
-                    yield _problem(pack, f"queue:{place}", f"there is no {kind} {name!r}{near(name, there)}")
+                    yield problem(pack, f"queue:{place}", f"there is no {kind} {name!r}{near(name, there)}")
 
 
 def every_intent_has_one_flow(pack: Pack) -> Iterator[Problem]:
@@ -194,15 +118,11 @@ def every_intent_has_one_flow(pack: Pack) -> Iterator[Problem]:
         for intent in flow.intents:
             served.setdefault(intent, []).append(name)
             if intent not in pack.intents:
-                yield _problem(pack, f"flow:{name}", f"there is no intent {intent!r}{near(intent, pack.intents)}")
+                yield problem(pack, f"flow:{name}", f"there is no intent {intent!r}{near(intent, pack.intents)}")
     for intent in pack.intents:
         flows = served.get(intent, [])
         if len(flows) != 1:
-            yield _problem(pack, f"intent:{intent}", f"is served by {', '.join(flows) or 'no flow'}")
-
-
-def _near_name(pack: Pack, name: str) -> str:
-    return near(name, [*pack.slots, *pack.facts, *pack.sources])
+            yield problem(pack, f"intent:{intent}", f"is served by {', '.join(flows) or 'no flow'}")
 
 
 def conditions_name_known_things(pack: Pack) -> Iterator[Problem]:
@@ -210,8 +130,8 @@ def conditions_name_known_things(pack: Pack) -> Iterator[Problem]:
     for place, when in every_when(pack):
         for name in names(when):
             if not known_name(pack, name):
-                yield _problem(pack, place, f"there is no slot or fact {name!r}{_near_name(pack, name)}")
-        yield from (_problem(pack, place, text) for text in _wrong_values(pack, when))
+                yield problem(pack, place, f"there is no slot or fact {name!r}{near_name(pack, name)}")
+        yield from (problem(pack, place, text) for text in _wrong_values(pack, when))
 
 
 def _wrong_values(pack: Pack, when: When) -> Iterator[str]:
@@ -250,11 +170,11 @@ def facts_name_known_things(pack: Pack) -> Iterator[Problem]:
     for name, fact in pack.facts.items():
         for other in _fact_names(fact):
             if not known_name(pack, other):
-                yield _problem(pack, f"fact:{name}", f"there is no slot or fact {other!r}{_near_name(pack, other)}")
+                yield problem(pack, f"fact:{name}", f"there is no slot or fact {other!r}{near_name(pack, other)}")
     for name, source in pack.sources.items():
         for other in source.args.values():
             if not known_name(pack, other):
-                yield _problem(pack, f"source:{name}", f"there is no slot or fact {other!r}{_near_name(pack, other)}")
+                yield problem(pack, f"source:{name}", f"there is no slot or fact {other!r}{near_name(pack, other)}")
 
 
 def _fact_names(fact: Fact) -> Iterator[str]:
@@ -271,100 +191,6 @@ def _fact_names(fact: Fact) -> Iterator[str]:
     for query in (fact.count, fact.leading, fact.pick, fact.last, fact.those, fact.every):
         if query:
             yield query.of
-
-
-def phrases_can_be_rendered(pack: Pack) -> Iterator[Problem]:
-    """Placeholders name known values and filters; buttons exist."""
-    for name, phrase in pack.phrases.items():
-        place = f"phrase:{name}"
-        for text in phrase.say:
-            for found in PLACEHOLDER.finditer(text):
-                if not known_name(pack, found[1]):
-                    yield _problem(pack, place, f"there is no value {found[1]!r}{_near_name(pack, found[1])}")
-                for spec in filter(None, found[2].split("|")):
-                    if (name_of := spec.split(":")[0]) not in FILTERS:
-                        yield _problem(pack, place, f"there is no filter {name_of!r}{none_of(name_of, FILTERS)}")
-        for button in phrase.buttons:
-            if isinstance(button, str) and button not in pack.buttons:
-                yield _problem(pack, place, f"there is no button {button!r}{none_of(button, pack.buttons)}")
-
-
-def phrases_tell_what_they_must(pack: Pack) -> Iterator[Problem]:
-    """What a phrase must convey stands in every variant, and not in brackets, which may be left out."""
-    for name, phrase in pack.phrases.items():
-        for number, text in enumerate(phrase.say, start=1):
-            sure, anywhere = placeholders(OPTIONAL.sub("", text)), placeholders(text)
-            for needed in phrase.convey:
-                if needed not in sure:
-                    only = " but in [[…]], which may be left out" if needed in anywhere else ""
-                    yield _problem(pack, f"phrase:{name}", f"variant {number} does not tell {{{needed}}}{only}")
-
-
-def texts_fit_messengers(pack: Pack) -> Iterator[Problem]:
-    """A text fits into one message, and is short enough to be read."""
-    for name, phrase in pack.phrases.items():
-        for number, text in enumerate(phrase.say, start=1):
-            if len(text) > TEXT:
-                yield _problem(pack, f"phrase:{name}", f"variant {number} has {len(text)} characters, more than {TEXT}")
-            elif len(text) > READABLE:
-                told = (
-                    f"variant {number} has {len(text)} characters: more than the {READABLE} that fit a phone's screen"
-                )
-                yield _remark(pack, f"phrase:{name}", told)
-
-
-def buttons_fit_messengers(pack: Pack) -> Iterator[Problem]:
-    """A title fits onto a button and there are not more buttons than a message may have: else VK shows numbers."""
-    for name, button in pack.buttons.items():
-        yield from _title(pack, f"button:{name}", button.title)
-    for name, phrase in pack.phrases.items():
-        place, own = f"phrase:{name}", [one for one in phrase.buttons if not isinstance(one, str)]
-        for button in own:
-            yield from _title(pack, place, button.title)
-        most = len(phrase.buttons) + (MAX_EACH if phrase.each else 0)
-        if most > BUTTONS:
-            yield _remark(
-                pack, place, f"may have {most} buttons: from {BUTTONS + 1} on VK shows them as a numbered list"
-            )
-
-
-def _title(pack: Pack, place: str, title: str) -> Iterator[Problem]:
-    fixed = PLACEHOLDER.sub("", title)
-    if len(fixed) > BUTTON_TITLE:
-        yield _problem(
-            pack, place, f"the button {title!r} is longer than {BUTTON_TITLE} characters, the most that VK shows"
-        )
-    elif fixed != title and len(fixed) > BUTTON_TITLE // 2:
-        yield _remark(
-            pack,
-            place,
-            f"the button {title!r} leaves its value {BUTTON_TITLE - len(fixed)} of {BUTTON_TITLE} characters",
-        )
-
-
-def texts_for_people_can_be_filled(pack: Pack) -> Iterator[Problem]:
-    """Placeholders in reasons, next steps, notes and what the CRM is told name known values."""
-    for place, step in every_step(pack):
-        match step:
-            case HandoffStep() | CaseStep():
-                texts = [step.why, step.next_step or ""]
-            case ActStep():
-                texts = list(step.args.values())
-            case _:
-                continue
-        for name in {name for text in texts for name in placeholders(text)}:
-            if not known_name(pack, name):
-                yield _problem(pack, place, f"there is no value {name!r}")
-
-
-def nothing_forbidden_is_said(pack: Pack) -> Iterator[Problem]:
-    """No phrase says what must never be said."""
-    patterns = [re.compile(pattern, re.I) for pattern in pack.manifest.never_say]
-    for name, phrase in pack.phrases.items():
-        for text in phrase.say:
-            for pattern in patterns:
-                if pattern.search(text):
-                    yield _problem(pack, f"phrase:{name}", f"says what must never be said: {pattern.pattern}")
 
 
 def everything_is_used(pack: Pack) -> Iterator[Problem]:
@@ -389,7 +215,7 @@ def everything_is_used(pack: Pack) -> Iterator[Problem]:
         ("flow", pack.flows, called),
     ):
         for name in set(there) - used:
-            yield _problem(pack, f"{kind}:{name}", "nothing leads to it")
+            yield problem(pack, f"{kind}:{name}", "nothing leads to it")
 
 
 def tables_are_complete(pack: Pack) -> Iterator[Problem]:
@@ -402,11 +228,11 @@ def tables_are_complete(pack: Pack) -> Iterator[Problem]:
             case = ", ".join(
                 f"{key}={'unknown' if value is None else value}" for key, value in sorted(found.gap.items())
             )
-            yield _problem(pack, f"table:{name}", f"no row for {case or 'anything'}")
+            yield problem(pack, f"table:{name}", f"no row for {case or 'anything'}")
         for number in found.dead:
-            yield _problem(pack, f"table:{name}.{number}", "this row can never apply")
+            yield problem(pack, f"table:{name}.{number}", "this row can never apply")
         if not found.complete:
-            yield _problem(pack, f"table:{name}", "has too many combinations to check; split it")
+            yield problem(pack, f"table:{name}", "has too many combinations to check; split it")
 
 
 def rows_compare_with_numbers(pack: Pack) -> Iterator[Problem]:
@@ -424,12 +250,7 @@ CHECKS: tuple[Callable[[Pack], Iterator[Problem]], ...] = (
     every_intent_has_one_flow,
     conditions_name_known_things,
     facts_name_known_things,
-    phrases_can_be_rendered,
-    texts_for_people_can_be_filled,
-    phrases_tell_what_they_must,
-    texts_fit_messengers,
-    buttons_fit_messengers,
-    nothing_forbidden_is_said,
+    *check_texts.CHECKS,
     everything_is_used,
     rows_compare_with_numbers,
     tables_are_complete,

@@ -15,8 +15,8 @@ from markupsafe import Markup
 import flows
 from bot.pages.parts import Linker, Links, pills
 from bot.pages.tables import table_parts
-from flows.check import place_of
 from flows.draw import leads_to
+from flows.places import place_of
 from flows.svg import svg
 
 STYLE = (resources.files(__name__) / "style.css").read_text("utf-8")

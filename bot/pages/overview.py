@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import htpy as h
 
 from bot.pages.parts import Linker, phrase, pills
-from flows.check import every_step, place_of
 from flows.pack import Collect, HandoffStep, SayStep
+from flows.places import every_step, place_of
 
 
 def index(links: Linker) -> h.Node:

@@ -7,8 +7,8 @@ from typing import Any
 import htpy as h
 
 from bot.pages.parts import Linker, conditions, pills, rules, steps
-from flows.check import place_of
 from flows.coverage import Coverage, Map, cover, draw_map
+from flows.places import place_of
 from flows.words import HITS, value_text
 
 
