@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from flows.decision import Entity, Turn
 from flows.facts import occurs, read_words
-from flows.pack import Kind, Pack, Slot
+from flows.known import Kind, Slot
+from flows.pack import Pack
 from flows.russian import plain
 
 AFFIRM, DENY = "affirm", "deny"

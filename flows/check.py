@@ -11,6 +11,7 @@ from itertools import chain
 from flows import check_texts
 from flows.coverage import cover
 from flows.errors import Problem
+from flows.known import Fact, Kind, When
 from flows.match import OPERATORS, compared_with, names
 from flows.pack import (
     ActStep,
@@ -19,16 +20,13 @@ from flows.pack import (
     CaseStep,
     Collect,
     Count,
-    Fact,
     HandoffStep,
-    Kind,
     Pack,
     SayStep,
     SetStep,
     Step,
     TableStep,
-    When,
-)  # fmt: skip
+)
 from flows.places import every_step, every_when, known_name, near_name, problem
 from flows.wording import near, none_of
 
@@ -240,7 +238,7 @@ def rows_compare_with_numbers(pack: Pack) -> Iterator[Problem]:
     for name, table in pack.tables.items():
         for number, row in enumerate(table.rows, start=1):
             if named := compared_with(row.when):
-                yield _problem(pack, f"table:{name}.{number}", f"compares with {', '.join(named)}: make a fact of it")
+                yield problem(pack, f"table:{name}.{number}", f"compares with {', '.join(named)}: make a fact of it")
 
 
 CHECKS: tuple[Callable[[Pack], Iterator[Problem]], ...] = (

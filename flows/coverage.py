@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from flows.known import Kind, When
 from flows.match import COMPARISON, OPERATORS, holds, names
-from flows.pack import Hit, Kind, Pack, Row, Table, When
+from flows.pack import Hit, Pack, Row, Table
 
 MAX_NODES = 400_000
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from flows.pack import AnyStep, Branch, Call, HandoffStep, Pack, Stop, TableStep, When
+from flows.known import When
+from flows.pack import AnyStep, Branch, Call, HandoffStep, Pack, Stop, TableStep
 from flows.trace import kind_of
 from flows.words import condition_text, readable, targets, texts, verb
 

@@ -15,8 +15,9 @@ from pydantic import TypeAdapter
 
 from flows.decide import decide
 from flows.decision import Decision, Lookup, Parse, Turn, Unavailable
+from flows.known import FACT_WAYS
 from flows.match import names
-from flows.pack import FACT_WAYS, Hit, Pack
+from flows.pack import Hit, Pack
 from flows.phrases import placeholders
 from flows.trace import Node, Trace, Went, brief
 

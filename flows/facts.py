@@ -27,8 +27,9 @@ from zoneinfo import ZoneInfo
 
 from flows.decision import ConversationState, Lookup, Topic, Turn, Unavailable
 from flows.hours import is_open
+from flows.known import Fact, Mention, Source, When, Words
 from flows.match import matches
-from flows.pack import Fact, Mention, Pack, Source, When, Words
+from flows.pack import Pack
 from flows.russian import as_date, how_named, plain, same_name, same_place
 
 MAX_READINGS = 3

@@ -23,7 +23,8 @@ from flows.answers import (
 )
 from flows.decision import Asking, ConversationState, Topic, Turn, Verdict
 from flows.facts import View, occurs
-from flows.pack import Kind, Pack, Scope, Special
+from flows.known import Kind, Scope
+from flows.pack import Pack, Special
 from flows.phrases import fill, phrase
 
 SURE_OTHER = 0.6

@@ -23,23 +23,8 @@ import yaml
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from flows.errors import PackInvalid, Problem
-from flows.pack import (
-    STEP_KEYS,
-    ButtonSpec,
-    Category,
-    Fact,
-    Flow,
-    Hours,
-    Intent,
-    Manifest,
-    Pack,
-    Phrase,
-    Queue,
-    Slot,
-    Source,
-    Step,
-    Table,
-)  # fmt: skip
+from flows.known import Fact, Slot, Source
+from flows.pack import STEP_KEYS, ButtonSpec, Category, Flow, Hours, Intent, Manifest, Pack, Phrase, Queue, Step, Table
 from flows.wording import keys, near, sentence
 
 M = TypeVar("M", bound=BaseModel)

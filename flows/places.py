@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from flows.errors import Problem
-from flows.pack import AnyStep, Branch, Pack, When
+from flows.known import When
+from flows.pack import AnyStep, Branch, Pack
 from flows.wording import near
 
 _OWN = re.compile(

@@ -15,6 +15,7 @@ from typing import Any
 from flows.decision import Act, Answered, Asking, Button, ConversationState, Topic, Turn, Unavailable
 from flows.errors import ContentError, EndlessFlow
 from flows.facts import View
+from flows.known import Scope
 from flows.match import matches
 from flows.pack import (
     ActStep,
@@ -29,12 +30,11 @@ from flows.pack import (
     Pack,
     Phrase,
     SayStep,
-    Scope,
     SetStep,
     Special,
     Stop,
     TableStep,
-)  # fmt: skip
+)
 from flows.phrases import fill, fill_in, phrase, render
 from flows.tables import hits
 from flows.trace import Trace

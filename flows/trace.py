@@ -13,8 +13,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from flows.errors import ContentError
+from flows.known import When
 from flows.match import matches
-from flows.pack import STEP_KEYS, AnyStep, Branch, Hit, Pack, Step, TableStep, When
+from flows.pack import STEP_KEYS, AnyStep, Branch, Hit, Pack, Step, TableStep
 from flows.tables import hits
 
 if TYPE_CHECKING:

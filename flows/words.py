@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flows.known import When
 from flows.match import COMPARISON
 from flows.pack import (
     ActStep,
@@ -22,8 +23,7 @@ from flows.pack import (
     Special,
     Stop,
     TableStep,
-    When,
-)  # fmt: skip
+)
 from flows.phrases import PLACEHOLDER
 from flows.trace import kind_of
 

@@ -8,7 +8,8 @@ import pytest
 
 from flows.coverage import cover
 from flows.errors import ContentError
-from flows.pack import Fact, Hit, Pack, Row, Table
+from flows.known import Fact
+from flows.pack import Hit, Pack, Row, Table
 from flows.tables import hits
 
 

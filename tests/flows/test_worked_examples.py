@@ -16,7 +16,8 @@ import yaml
 import flows
 from bot.expectations import check
 from bot.testing import Heard
-from flows.pack import Case, SetStep
+from flows.known import Case
+from flows.pack import SetStep
 from flows.tables import hits
 from tests.flows.judging import judge
 from tests.talk import NOW, Watched, hold_always
