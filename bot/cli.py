@@ -7,18 +7,15 @@ Exit status: 0 done, 1 an error, 2 wrong usage (options, settings, a pack or sho
 from __future__ import annotations
 
 import sys
-from datetime import datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bot import cli_nlu, cli_scripts, programs
 from bot.app import Store
-from bot.cli_support import console, fail, go, settings_of
+from bot.cli_support import PackName, ShopFile, clock, console, go, settings_of
 from bot.progress import on_console
-from bot.scripted import moment
 
 app = typer.Typer(
     name="firstline", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -28,9 +25,6 @@ bench_app = typer.Typer(no_args_is_help=True, help="Measure.")
 app.add_typer(cli_nlu.app, name="nlu")
 cli_scripts.add(app)
 app.add_typer(bench_app, name="bench")
-
-ShopFile = Annotated[Path | None, typer.Option("--shop", help="Shop data (YAML) instead of the demo shop.")]
-PackName = Annotated[str | None, typer.Option("--pack", help="Name of a shipped pack, or a pack's folder.")]
 
 
 # ------------------------------------------------------------------------------------------------------------ commands
@@ -55,7 +49,7 @@ def chat(
     strict: Annotated[bool, typer.Option("--strict", help="With --json: stop at the first malformed line.")] = False,
 ) -> None:
     """Talk to the assistant, from an empty store that is gone afterwards."""
-    settings, at = settings_of("chat"), _moment(now)
+    settings, at = settings_of("chat"), clock(now) if now is not None else None
     if as_json:
         go(programs.chat_json(settings, console, shop=shop, now=at, pack=pack, strict=strict))
     go(programs.chat(settings, console, shop=shop, now=at, pack=pack))
@@ -85,15 +79,6 @@ def bench_turns(
     from bot import bench
 
     go(bench.turns(settings_of("bench"), console, conversations=conversations, messages=messages, as_json=as_json))
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return moment(text)
-    except ValueError as error:
-        fail(f"--now: {error}")
 
 
 def _version(wanted: bool) -> None:

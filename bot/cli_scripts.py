@@ -6,7 +6,6 @@ import asyncio
 import json
 import sys
 from dataclasses import replace
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -18,12 +17,25 @@ import flows
 from bot import checking, explaining, pages
 from bot import rules as all_rules
 from bot.app import pack_folder
-from bot.cli_support import console, fail, go, settings_of
+from bot.cli_replay import replay
+from bot.cli_support import (
+    PLAIN_WIDTH,
+    AsJson,
+    Into,
+    Now,
+    PackName,
+    ShopFile,
+    clock,
+    console,
+    fail,
+    go,
+    put_into,
+    settings_of,
+)
 from bot.errors import SettingsInvalid
 from bot.explain_view import ExplainView
-from bot.programs import nlu_client
+from bot.programs import nlu_that_reads
 from bot.progress import on_console
-from bot.scripted import moment
 from bot.talks import shown, talks_of
 from bot.talks import talks as talks_in
 from flows.draw import mermaid
@@ -31,19 +43,13 @@ from flows.explain import explanation_json
 from flows.svg import svg
 from flows.wording import near
 
-ShopFile = Annotated[Path | None, typer.Option("--shop", help="Shop data (YAML) instead of the demo shop.")]
-PackName = Annotated[str | None, typer.Option("--pack", help="Name of a shipped pack, or a pack's folder.")]
-Now = Annotated[str | None, typer.Option("--now", help="The clock, ISO 8601 with offset.")]
-AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
-PLAIN_WIDTH = 130
-"""Columns where the output is no terminal."""
-
 
 def add(app: typer.Typer) -> None:
     """Put these commands beside the others."""
     app.command()(check)
     app.command()(explain)
     app.command()(draw)
+    app.command()(replay)
 
 
 def check(
@@ -56,6 +62,7 @@ def check(
     no_talks: Annotated[bool, typer.Option("--no-talks", help="Look at the content alone.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Remarks count as problems.")] = False,
     rules: Annotated[bool, typer.Option("--rules", help="Only count the specification's rules by family.")] = False,
+    into: Into = None,
 ) -> None:
     """Show everything that is wrong with a pack's content, with file and line; hold its talks and name what none comes to.
 
@@ -63,9 +70,10 @@ def check(
     """
     if rules:
         try:
-            typer.echo("\n".join(all_rules.markdown(all_rules.families())))
+            table = "\n".join(all_rules.markdown(all_rules.families()))
         except SettingsInvalid as error:
             fail(error)
+        typer.echo(table) if into is None else put_into(into, "rules", table)
         return
     names = [*(packs or []), *(pack or [])] or [settings_of("check").pack]
     try:
@@ -136,7 +144,7 @@ def explain(
         steps = explaining.steps_of(asked, texts, read_as or [])
         if any("parse" not in step and "as" not in step and "press" not in step for step in steps):
             with on_console(console) as shown:
-                async with nlu_client(settings, shown) as nlu:
+                async with nlu_that_reads(settings, shown) as nlu:
                     steps = await explaining.read(nlu, steps, now=at)
         out = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
         view = ExplainView(asked.pack, out, everything=everything)
@@ -223,11 +231,3 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, "utf-8")
     except OSError as error:
         fail(f"{path} cannot be written: {error.strerror}")
-
-
-def clock(now: str | None) -> datetime:
-    """The moment of --now, or this one."""
-    try:
-        return moment(now) if now is not None else datetime.now(UTC)
-    except ValueError as error:
-        fail(f"--now: {error}")

@@ -6,7 +6,9 @@ import asyncio
 import signal
 import warnings
 from collections.abc import Coroutine
-from typing import Any, NoReturn
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -17,8 +19,18 @@ from bot import home
 from bot import settings as all_settings
 from bot.clients.shop_file import ShopInvalid
 from bot.errors import FirstlineError, SettingsInvalid
+from bot.scripted import moment
 from bot.settings import Settings
 
+ShopFile = Annotated[Path | None, typer.Option("--shop", help="Shop data (YAML) instead of the demo shop.")]
+PackName = Annotated[str | None, typer.Option("--pack", help="Name of a shipped pack, or a pack's folder.")]
+Now = Annotated[str | None, typer.Option("--now", help="The clock, ISO 8601 with offset.")]
+Into = Annotated[
+    Path | None, typer.Option("--into", help="Put it into this file, between its marks, instead of printing it.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
+PLAIN_WIDTH = 130
+"""Columns of tables and trees where the output is no terminal."""
 console = Console(stderr=True)
 WRONG_USAGE = (str, SettingsInvalid, ShopInvalid, flows.PackInvalid)
 warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
@@ -33,6 +45,27 @@ def fail(error: Exception | str) -> NoReturn:
         text = "\n".join(str(problem) for problem in problems)
     console.print(Text(f"firstline: {text}"), soft_wrap=True)
     raise typer.Exit(2 if isinstance(error, WRONG_USAGE) else 1)
+
+
+def clock(now: str | None, *, option: str = "--now") -> datetime:
+    """The moment that an option gives, or this one."""
+    try:
+        return moment(now) if now is not None else datetime.now(UTC)
+    except ValueError as error:
+        fail(f"{option}: {error}")
+
+
+def put_into(path: Path, part: str, text: str) -> None:
+    """Put a text between the marks `<!-- part:begin -->` and `<!-- part:end -->` of a file, which stay."""
+    begin, end = f"<!-- {part}:begin -->", f"<!-- {part}:end -->"
+    try:
+        whole = path.read_text("utf-8")
+        if begin not in whole or end not in whole:
+            fail(f"{path} has no place for this: the lines {begin} and {end}")
+        head, _, rest = whole.partition(begin)
+        path.write_text(f"{head}{begin}\n{text.strip()}\n{end}{rest.partition(end)[2]}", "utf-8")
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
 
 
 def settings_of(name: str, *, to_stderr: bool = False, **changes: Any) -> Settings:

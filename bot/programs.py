@@ -55,6 +55,14 @@ async def nlu_client(settings: Settings, steps: Steps, *, lasting: bool = False)
 
 
 @contextlib.asynccontextmanager
+async def nlu_that_reads(settings: Settings, steps: Steps) -> AsyncIterator[HttpNlu]:
+    """Like `nlu_client`, for what makes no sense without a reading. Raises NluUnavailable."""
+    async with nlu_client(settings, steps) as nlu:
+        await nlu.model()
+        yield nlu
+
+
+@contextlib.asynccontextmanager
 async def started(
     settings: Settings, steps: Steps, *, lasting: bool, scratch: bool
 ) -> AsyncIterator[tuple[HttpNlu, str]]:

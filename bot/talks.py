@@ -133,7 +133,11 @@ def talks(place: Path) -> Iterator[Talk]:
     """All talks of a file or folder: a file holds one or a list of them. Of an unreadable one `problems` tell why."""
     for path in sorted(place.rglob("*.yml")) if place.is_dir() else [place]:
         file = shown(path)
-        data, problems = read_lined(path.read_text("utf-8"), file)
+        try:
+            data, problems = read_lined(path.read_text("utf-8"), file)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+            data, problems = None, [flows.Problem(f"{file}:1", f"cannot be read: {reason}")]
         if problems:  # one bad file is one failing test, not the end of all of them
             yield Talk(file, "is YAML", {"talk": []}, tuple(problems))
         if data is not None:

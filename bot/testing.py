@@ -162,7 +162,8 @@ class Conversation:
         says = list(decision.messages)
         notices = self.pack.manifest.notices
         if decision.cancel_request and self.request is not None:
-            says.append(flows.notice(self.pack, notices.cancelled, self.request, turn))
+            gone = replace(self.request, state="cancelled", place=None)
+            says.append(flows.notice(self.pack, notices.cancelled, gone, turn))
             self.request = None
         if decision.handoff is not None:
             says.append(self.open(turn, decision.handoff))
