@@ -36,10 +36,13 @@ class ExplainView:
 
     def __init__(self, pack: flows.Pack, console: Console, *, everything: bool = False) -> None:
         self.pack, self.console, self.everything = pack, console, everything
+        self.shown: set[tuple[object, ...]] = set()
+        # flows that were shown with all that is in them: the same again is not told twice
         self.zone = ZoneInfo(str(pack.manifest.settings.get("timezone", "Europe/Moscow")))
 
     def show(self, explanation: Explanation, *, said: str | None = None, notices: Sequence[flows.Say] = ()) -> None:
         """Print one turn. `said`: what the customer did, where that is no text. `notices`: what the system tells then."""
+        self.shown.clear()
         self.console.print(*self._message(explanation, said), sep="\n")
         for request in explanation.requests:
             self.console.print(self._request(request))
@@ -118,7 +121,7 @@ class ExplainView:
                     named = Text.assemble(
                         "поток ", (name, "cyan"), self._where(node), (f" {about}" if self.everything else "", "dim")
                     )
-                    self._inside(tree.add(named), node.inside)
+                    self._flow(tree, node, named)
                 case ("phrase", name):
                     tree.add(self._phrase(node))
                 case ("arm", number):
@@ -129,6 +132,15 @@ class ExplainView:
                     self._table(tree, node)
                 case _:
                     self._inside(tree.add(self._step(node)), node.inside)
+
+    def _flow(self, tree: Tree, node: Node, named: Text) -> None:
+        """A flow with what is in it, or a word that it went as before."""
+        seen = tuple((one.kind, one.name, one.went) for one in node.walk())
+        if not self.everything and seen in self.shown:
+            tree.add(Text.assemble(named, (" — так же, как выше", "dim")))
+            return
+        self.shown.add(seen)
+        self._inside(tree.add(named), node.inside)
 
     def _matters(self, node: Node) -> bool:
         """Whether a node says something to a reader who asks why: it did something, or held a table that was asked."""

@@ -18,6 +18,7 @@ BUTTONS = 10
 """VK's limit for the buttons of one message (what a button carries is ours and always fits)."""
 TEXT = 3500
 """Characters of a phrase that are sure to go into one message (4096) once its values are put in."""
+VALUE = "·" * 8
 READABLE = 600
 """Characters that fit the screen of a phone."""
 
@@ -50,16 +51,15 @@ def phrases_tell_what_they_must(pack: Pack) -> Iterator[Problem]:
 
 
 def texts_fit_messengers(pack: Pack) -> Iterator[Problem]:
-    """A text fits into one message, and is short enough to be read."""
+    """A text fits into one message, and is short enough to be read (a value counts as a word)."""
     for name, phrase in pack.phrases.items():
         for number, text in enumerate(phrase.say, start=1):
-            if len(text) > TEXT:
-                yield problem(pack, f"phrase:{name}", f"variant {number} has {len(text)} characters, more than {TEXT}")
-            elif len(text) > READABLE:
-                told = (
-                    f"variant {number} has {len(text)} characters: more than the {READABLE} that fit a phone's screen"
-                )
-                yield remark(pack, f"phrase:{name}", told)
+            place, length = f"phrase:{name}", len(PLACEHOLDER.sub(VALUE, text).replace("[[", "").replace("]]", ""))
+            if length > TEXT:
+                yield problem(pack, place, f"variant {number} has {length} characters, more than {TEXT}")
+            elif length > READABLE:
+                told = f"variant {number} has {length} characters, more than the {READABLE} that fit a phone's screen"
+                yield remark(pack, place, told)
 
 
 def buttons_fit_messengers(pack: Pack) -> Iterator[Problem]:
