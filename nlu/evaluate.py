@@ -175,14 +175,15 @@ def _numbered(pairs: Sequence[tuple[Sequence[Any], Sequence[Any]]]) -> list[tupl
 def cross(models: Path, ablate: bool) -> dict[str, Any]:
     """Cross-validate the pipeline, and its lesser relatives where asked."""
     from nlu import validation
-    from nlu.core.model import folds
+    from nlu.core.model import NOTHING, folds
     from nlu.evaluation import SHIPPED, VARIANTS
 
     train, test = training(ROOT / "data"), single_held_out()
+    asking = [example for example in train if example.intent != NOTHING]
     groupings = {"writers": [example.voice for example in train], "folds": folds(len(train))}
     result: dict[str, Any] = {
-        "messages": len(train),
-        "intents": len({example.intent for example in train}),
+        "messages": len(asking),
+        "intents": len({example.intent for example in asking}),
         "writers": len(set(groupings["writers"])),
     }
     cache = models / ".cache"
@@ -201,10 +202,10 @@ def cross(models: Path, ablate: bool) -> dict[str, Any]:
         if variant == SHIPPED:
             for name in ("writers", "folds"):
                 result[name] = figures(found[name])
-                result[name]["confused"] = confused(found[name], train)
+                result[name]["confused"] = confused(found[name], asking)
             result["each_writer"] = {
-                writer: metrics.accuracy([p for p, e in zip(found["writers"], train, strict=True) if e.voice == writer])
-                for writer in sorted(set(groupings["writers"]))
+                writer: metrics.accuracy([p for p, e in zip(found["writers"], asking, strict=True) if e.voice == writer])
+                for writer in sorted({example.voice for example in asking})
             }
     return result
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from nlu.core.encoders import EmbeddingCache
 from nlu.core.focus import focus
-from nlu.core.model import Floats, IntentModel, Settings
+from nlu.core.model import NOTHING, Floats, IntentModel, Settings
 from nlu.core.sparse import Words
 from nlu.corpus import Example
 from nlu.metrics import Prediction
@@ -70,7 +70,10 @@ def features(examples: Sequence[Example], encoders: Sequence[str], cache: Path, 
 def evaluate(
     variant: Variant, train: Features, held_out: Features, groupings: Mapping[str, Sequence[str]]
 ) -> dict[str, list[Prediction]]:
-    """Return predictions by grouping, each group read by a model without it, and those on the `held_out` messages."""
+    """Return predictions by grouping, each group read by a model without it, and those on the `held_out` messages.
+
+    Messages that ask nothing are learnt from but not predicted: they have no true intent.
+    """
     stages = [variant.encoders[:1], variant.encoders] if variant.unless_sure is not None else [variant.encoders]
     labels = [example.intent for example in train.examples]
     writers = [example.voice for example in train.examples]
@@ -102,4 +105,5 @@ def _predictions(examples: Sequence[Example], intents: Sequence[str], probabilit
     return [
         Prediction(example.intent, [(intents[at], float(row[at])) for at in np.argsort(-row)[:10]])
         for example, row in zip(examples, probabilities, strict=True)
+        if example.intent != NOTHING
     ]

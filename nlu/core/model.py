@@ -24,6 +24,10 @@ from nlu.progress import report
 
 Floats = NDArray[np.float32]
 
+NOTHING = "nothing"
+"""Label of training messages that ask nothing by themselves ("не помню", "срочно", "завтра"): they are no intent of
+their own but pull all of them down, so that such a message is read with little confidence."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -125,23 +129,24 @@ class IntentModel:
         writers: Sequence[str] = (),
     ) -> Solution:
         """Learn from messages; the temperature is set on what each writer's messages look like to the others."""
-        self.intents = sorted(set(labels))
+        self.intents = sorted(set(labels) - {NOTHING})
         index = {intent: at for at, intent in enumerate(self.intents)}
-        truth = np.array([index[label] for label in labels])
+        telling = np.array([label != NOTHING for label in labels])
+        truth = np.array([index[label] for label in labels if label != NOTHING])
         report("fit", f"learning from {len(labels)} messages of {len(self.intents)} intents")
         rows = self._sparse.fit(words).transform(words)
         self._space = Space.of(embeddings)
         kernel = self._near(embeddings) + self.settings.words * (rows @ rows.T).toarray().astype(np.float32)
         kernel[np.diag_indices(len(labels))] += self.settings.ridge
-        targets = np.full((len(labels), len(self.intents)), -1 / len(self.intents), dtype=np.float32)
-        targets[np.arange(len(labels)), truth] += 1
+        targets = np.zeros((len(labels), len(self.intents)), dtype=np.float32)
+        targets[telling] = np.eye(len(self.intents), dtype=np.float32)[truth] - 1 / len(self.intents)
         inverse = _inverse(kernel)
         self._weights = inverse @ targets
         self._word_weights = self.settings.words * (rows.T @ self._weights)
         solution = Solution(inverse, self._weights, targets)
         groups = list(writers) if len(set(writers)) > 1 else folds(len(labels))
         report("calibrate", f"calibrating on {len(set(groups))} parts left out in turn")
-        self.temperature = best_temperature(solution.left_out(groups), truth)
+        self.temperature = best_temperature(solution.left_out(groups)[telling], truth)
         return solution
 
     def probabilities(self, scores: Floats) -> Floats:
