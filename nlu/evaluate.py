@@ -204,7 +204,9 @@ def cross(models: Path, ablate: bool) -> dict[str, Any]:
                 result[name] = figures(found[name])
                 result[name]["confused"] = confused(found[name], asking)
             result["each_writer"] = {
-                writer: metrics.accuracy([p for p, e in zip(found["writers"], asking, strict=True) if e.voice == writer])
+                writer: metrics.accuracy(
+                    [p for p, e in zip(found["writers"], asking, strict=True) if e.voice == writer]
+                )
                 for writer in sorted({example.voice for example in asking})
             }
     return result

@@ -6,7 +6,7 @@ Run with nlu's own Python from the repository's root. It serves the newest archi
 named. When it is ready it prints one JSON line: {"ready": true, "port": 40123, "model": "nlu-1a2b3c4d5e6f"}.
 With FIRSTLINE_NLU_TOKEN set, all but GET /health need `Authorization: Bearer <token>`.
 
-    POST /parse        {"text": "…", "now"?: ISO 8601, "clauses"?: bool}   one reading
+    POST /parse        {"text": "…", "now"?: ISO 8601, "clauses"?: bool}   one reading, with each request's own words
     POST /parse/batch  {"texts": ["…"], "now"?, "clauses"?}                {"readings": [...]}
     GET  /health                                                          {"ready": true, "model": "…"}
     POST /reload       {"model"?: NAME}                                   loads beside, then switches

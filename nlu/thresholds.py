@@ -29,7 +29,7 @@ class Thresholds:
     strange: float = 0.8
     """What a message without a single known word must reach to be understood: slang, a brand, a typo."""
     joining: Mapping[str, float] = field(default_factory=dict)
-    """The thresholds of nlu.text.clauses.join, by the names of its arguments."""
+    """The weights of nlu.text.clauses.divide, by name."""
 
     def verdict(self, confidences: Sequence[float], *, strange: bool = False) -> Verdict:
         """Return the verdict on a ranking's confidences, best first; `strange`: no word of the message is known."""

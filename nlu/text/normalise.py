@@ -118,13 +118,14 @@ def _sign_edits(text: str) -> list[tuple[int, int, str]]:
 
 # ── Scripts ──────────────────────────────────────────────────────────────────────────────────────
 _PROTECTED = re.compile(
-    r"https?://\S+|www\.\S+|[\w.+-]+@[\w-]+\.[\w.-]+|@\w+|\b[\w-]+\.(?:ru|com|рф|org|net|me|io)\b(?:/\S*)?"
+    r"https?://\S+|www\.\S+|[\w.+-]{1,64}@[\w-]+\.[\w.-]+|@\w+|\b[\w-]+\.(?:ru|com|рф|org|net|me|io)\b(?:/\S*)?"
     r"|(?<!\w)\w{0,3}\d[\d\s-]{3,}\d(?:[A-Za-zА-Яа-я]{2}\b)?|\b[A-Za-z]+\d+\w*(?<!4)\b",
     re.IGNORECASE,
 )
-_CHUNK = re.compile(r"[^\s\d!?()&/№#%*+=|\\-]*[A-Za-z][^\s\d!?()&/№#%*+=|\\-]*")
+_CHUNK = re.compile(r"[^\s\d!?()&/№#%*+=|\\-]+")
 _LATIN_WORD = re.compile(r"(?<![\w])(?:[46](?=[A-Za-z]))?[A-Za-z](?:[A-Za-z'`46-]*[A-Za-z'`4])?(?![\w])")
-_MIXED_WORD = re.compile(r"(?=[A-Za-z]*[А-Яа-яЁё])(?=[А-Яа-яЁё]*[A-Za-z])[A-Za-zА-Яа-яЁё]+")
+_LETTERS = re.compile(r"[A-Za-zА-Яа-яЁё]+")
+_LATIN, _CYRILLIC = re.compile("[A-Za-z]"), re.compile("[А-Яа-яЁё]")
 _CYRILLIC_WORD = re.compile(r"[А-Яа-яЁё]{3,}")
 _OTHER_LETTERS = re.compile(r"[ßäöüşğıçñáéíóúãõêâîôûœæøåšžčćłżźśą]")
 _SURE_SHARE = 0.6
@@ -142,7 +143,9 @@ def _script_edits(text: str) -> list[tuple[int, int, str]]:
             edits = _latin_edits(shielded, has_cyrillic=has_cyrillic)
         if has_cyrillic:
             taken = {start for start, _, _ in edits}
-            for match in _MIXED_WORD.finditer(shielded):
+            for match in _LETTERS.finditer(shielded):
+                if not (_LATIN.search(match.group()) and _CYRILLIC.search(match.group())):
+                    continue
                 whole = script.one_alphabet(match.group())
                 if whole and whole != match.group() and match.start() not in taken:
                     edits.append((*match.span(), whole))
@@ -161,7 +164,11 @@ def _shield(text: str) -> str:
 
 def _latin_edits(text: str, *, has_cyrillic: bool) -> list[tuple[int, int, str]]:
     words = [match for match in _LATIN_WORD.finditer(text) if match.group().lower() not in lexicon.BRANDS]
-    chunks = [match for match in _CHUNK.finditer(text) if match.group().strip(".,;:'\"").lower() not in lexicon.BRANDS]
+    chunks = [
+        match
+        for match in _CHUNK.finditer(text)
+        if _LATIN.search(match.group()) and match.group().strip(".,;:'\"").lower() not in lexicon.BRANDS
+    ]
     layout = _weight(chunks, [script.from_latin_keys(match.group()) is not None for match in chunks])
     translit = _weight(words, [script.from_translit(match.group()) is not None for match in words])
     foreign = _weight(words, [_is_foreign(match.group()) for match in words])
@@ -289,7 +296,7 @@ def _undrawn(word: str) -> str:
 
 
 _TOKEN = re.compile(
-    r"https?://\S+|[\w.+-]+@[\w-]+\.[\w.-]+"
+    r"https?://\S+|[\w.+-]{1,64}@[\w-]+\.[\w.-]+"
     r"|[A-Za-zА-Яа-я]{2}\d{9}[A-Za-zА-Яа-я]{2}"
     r"|\d+(?:[.,:/-]\d+)*"
     r"|[^\W\d_]+(?:[-'][^\W\d_]+)*"

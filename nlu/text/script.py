@@ -12,6 +12,8 @@ _BEAM = 32
 _LONGEST_GROUP = max(map(len, lexicon.TRANSLIT))
 _ONE_LETTER_WORDS = frozenset("аиоуявкс")
 _EDGES = ".,;:'\"<>[]{}`~"
+_LONGEST_WORD = 60
+"""A longer run of letters is no word, and is left as it is."""
 
 
 def is_word(word: str) -> bool:
@@ -36,6 +38,8 @@ def from_latin_keys(chunk: str) -> str | None:
 
     Keys at the edges may be letters (ж, э, х, ъ, б, ю, ё) or real punctuation: the reading with known words wins.
     """
+    if len(chunk) > _LONGEST_WORD:
+        return None
     lead_max = len(chunk) - len(chunk.lstrip(_EDGES))
     tail_max = len(chunk) - len(chunk.rstrip(_EDGES))
     for tail in range(tail_max + 1):
@@ -63,6 +67,8 @@ def from_russian_keys(word: str) -> str | None:
 @lru_cache(maxsize=_CACHE)
 def from_translit(word: str) -> str | None:
     """Return the cheapest reading of Latin letters that is a known Russian word: 'posylka' is 'посылка'."""
+    if len(word) > _LONGEST_WORD:
+        return None
     lower = word.lower()
     fixed = lexicon.TRANSLIT_WORDS.get(lower)
     if fixed is None and "-" in lower:
@@ -78,7 +84,7 @@ def from_translit(word: str) -> str | None:
 
 def transcribe(word: str) -> str:
     """Return the plain reading of Latin letters, known word or not: for names and misspellings."""
-    readings = _readings(word.lower(), known_only=False)
+    readings = _readings(word.lower(), known_only=False) if len(word) <= _LONGEST_WORD else []
     plain = min(readings)[1] if readings else word
     return plain[0].upper() + plain[1:] if word[:1].isupper() else plain
 

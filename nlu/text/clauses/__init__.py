@@ -1,7 +1,5 @@
-"""Several requests in one message: cut it into clauses, and join what the model reads in them."""
+"""Several requests in one message: where they may meet, and whether they do."""
 
-from nlu.text.clauses.cut import Clause, split
-from nlu.text.clauses.marks import is_request
-from nlu.text.clauses.readings import Ranking, Reading, attach, join
+from nlu.text.clauses.requests import Ranking, Read, Reading, divide
 
-__all__ = ["Clause", "Ranking", "Reading", "attach", "is_request", "join", "split"]
+__all__ = ["Ranking", "Read", "Reading", "divide"]

@@ -6,13 +6,11 @@ import re
 from collections.abc import Sequence
 
 from nlu.text.clauses import joints
-from nlu.text.normalise import Token, normalise
+from nlu.text.normalise import Token
 from nlu.text.words import parses
 
 BREAK = re.compile(r"[.!?…\n;]")
 """Between two words it ends a sentence."""
-_DELIBERATE = re.compile(r"\s*\d[.)]\s")
-"""A point of a list is asked on purpose, whatever its words."""
 
 
 def opens_question(tokens: Sequence[Token], index: int, gap: str) -> bool:
@@ -46,43 +44,8 @@ def _is_what_about(tokens: Sequence[Token], index: int) -> bool:
     return tokens[index].norm == "что" and following in ("с", "со", "за", "по", "там")
 
 
-def opens_order(tokens: Sequence[Token], index: int) -> bool:
-    """Tell whether an imperative opens a request of its own here."""
-    token = tokens[index]
-    if token.norm in joints.FILLERS:
-        return index > 0 and tokens[index - 1].norm in ("и", "а")
-    if not is_imperative(token.norm):
-        return False
-    # 'сколько платите': the same form is a plain present after a question word.
-    asked = any(word.norm in joints.QUESTION_WORDS for word in tokens[max(0, index - 5) : index])
-    return not asked or "impr" in parses(token.norm)[0].tag.grammemes
-
-
 def is_imperative(word: str) -> bool:
     """Tell whether a word is most likely an imperative: верните, отмените, уберите."""
     if len(word) < 4 or "VERB" not in parses(word)[0].tag.grammemes:
         return word == "пусть"
     return any("impr" in parse.tag.grammemes and parse.score >= 0.2 for parse in parses(word))
-
-
-def is_request(text: str) -> bool:
-    """Tell whether a clause has the mark of a question or a request, as against a piece of the story."""
-    if "?" in text or "или нет" in text.lower() or _DELIBERATE.match(text) or joints.JOINTS.match(text):
-        return True
-    tokens = normalise(text).tokens
-    return any(
-        token.norm in joints.REQUEST_WORDS
-        or is_imperative(token.norm)
-        or opens_question(tokens, index, text[tokens[index - 1].end : token.start] if index else "")
-        for index, token in enumerate(tokens)
-    )
-
-
-def requests_in(text: str) -> int:
-    """Count the questions and orders that open in a clause."""
-    tokens = normalise(text).tokens
-    return sum(
-        opens_order(tokens, index)
-        or opens_question(tokens, index, text[tokens[index - 1].end : token.start] if index else "")
-        for index, token in enumerate(tokens)
-    )

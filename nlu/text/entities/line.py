@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -32,6 +32,8 @@ class Line:
     found: list[Entity] = field(default_factory=list)
     _starts: list[int] = field(default_factory=list)
     _ends: list[int] = field(default_factory=list)
+    _taken: list[tuple[int, ...]] = field(default_factory=list)
+    """The spans of what was found, in order."""
 
     def __post_init__(self) -> None:
         self._starts = [token.start for token in self.tokens]
@@ -39,13 +41,17 @@ class Line:
 
     def free(self, start: int, end: int) -> bool:
         """Tell whether nothing has been found in this span yet."""
-        return all(end <= entity.start or start >= entity.end for entity in self.found)
+        after = bisect_left(self._taken, (start + 1,))
+        return (not after or self._taken[after - 1][1] <= start) and (
+            after == len(self._taken) or end <= self._taken[after][0]
+        )
 
     def take(self, entity: str, value: str | int | float, start: int, end: int) -> bool:
         """Note an entity unless something else holds the span; tell whether it was noted."""
         if start >= end or not self.free(start, end):
             return False
         self.found.append(Entity(entity, value, self.text[start:end], start, end))
+        insort(self._taken, (start, end))
         return True
 
     def index_at(self, position: int) -> int:
