@@ -1,16 +1,21 @@
-"""PostgreSQL for tests: the embedded one, really running; each test that asks for `address` gets a database of its own."""
+"""What runs really in tests: PostgreSQL, the embedded one (a test that asks for `address` gets a database of its own), and the
+NLU service with the trained model."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from bot import database
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +41,26 @@ def address(postgres: str) -> Iterator[str]:
     made = database.create_database(postgres, prefix="firstline_test")
     yield made
     database.drop_database(made)
+
+
+@pytest.fixture(scope="session")
+def nlu(request: pytest.FixtureRequest) -> Iterator[Mapping[str, str]]:
+    """Environment variables that name a running NLU service with the model of the present content."""
+    if os.environ.get("FIRSTLINE_NLU_URL"):
+        yield {name: os.environ[name] for name in ("FIRSTLINE_NLU_URL", "FIRSTLINE_NLU_TOKEN") if name in os.environ}
+        return
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        service = subprocess.Popen(
+            [sys.executable, "-m", "bot.cli", "nlu", "serve"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        )
+        assert service.stdout is not None
+        told = dict(
+            line.strip().split("=", 1) for line in (service.stdout.readline(), service.stdout.readline()) if line
+        )
+    assert "FIRSTLINE_NLU_URL" in told, "the NLU service did not start; see above"
+    try:
+        yield told
+    finally:
+        service.terminate()
+        service.wait(30)

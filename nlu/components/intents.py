@@ -25,6 +25,7 @@ from nlu.components.importer import WRITER
 from nlu.components.tokenizer import MENDED
 from nlu.core.model import Floats, IntentModel, Settings
 from nlu.core.sparse import Words
+from nlu.text.excerpt import telling
 
 _FILE = "intents.npz"
 _RANKING = "intent_ranking"
@@ -122,11 +123,12 @@ class KernelIntentClassifier(IntentClassifier, GraphComponent):
 
 
 def _words(messages: Sequence[Message]) -> list[Words]:
+    read = [(message, telling(message.get(TOKENS_NAMES[TEXT]) or [])) for message in messages]
     return [
         Words.of(
             str(message.get(MENDED) or ""),
-            [token.lemma for token in message.get(TOKENS_NAMES[TEXT]) or []],
-            [token.get("norm", token.text) for token in message.get(TOKENS_NAMES[TEXT]) or []],
+            [token.lemma for token in tokens],
+            [token.get("norm", token.text) for token in tokens],
         )
-        for message in messages
+        for message, tokens in read
     ]

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,27 +24,6 @@ SHOP = Path(__file__).parent / "shop.yml"
 NOW = "2026-11-20T12:00:00+03:00"  # a Friday: every queue is open
 PATIENCE = 180.0
 """Seconds for one scripted run on a busy machine."""
-
-
-@pytest.fixture(scope="session")
-def nlu(request: pytest.FixtureRequest) -> Iterator[Mapping[str, str]]:
-    """Environment variables that name a running NLU service with the model of the present content."""
-    if os.environ.get("FIRSTLINE_NLU_URL"):
-        yield {name: os.environ[name] for name in ("FIRSTLINE_NLU_URL", "FIRSTLINE_NLU_TOKEN") if name in os.environ}
-        return
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        service = subprocess.Popen([*FIRSTLINE, "nlu", "serve"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert service.stdout is not None
-        told = dict(
-            line.strip().split("=", 1) for line in (service.stdout.readline(), service.stdout.readline()) if line
-        )
-    assert "FIRSTLINE_NLU_URL" in told, "the NLU service did not start; see above"
-    try:
-        yield told
-    finally:
-        service.terminate()
-        service.wait(30)
 
 
 @pytest.fixture(scope="session")

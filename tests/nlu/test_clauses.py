@@ -9,7 +9,7 @@ import pytest
 from nlu import thresholds
 from nlu.text.clauses import Ranking, Reading, divide
 from nlu.text.clauses.bounds import bounds
-from nlu.text.clauses.requests import MOST_BOUNDS, MOST_READ
+from nlu.text.clauses.requests import LONGEST, MOST_BOUNDS, MOST_READ
 from nlu.text.entities import extract
 from nlu.text.normalise import normalise
 
@@ -139,12 +139,14 @@ class TestWhatIsRead:
         divide(text, normalise(text).tokens, (), sure, reader, WEIGHTS)
         assert reader.asked == []
 
-    def test_what_is_read_of_a_letter_is_bounded(self) -> None:
+    @pytest.mark.parametrize("times", [30, 100, 700])
+    def test_what_is_read_of_a_long_message_is_bounded(self, times: int) -> None:
         reader = KeywordReader()
-        text = "всё время жду " * 700
-        requests(text, reader)
-        assert sum(map(len, reader.asked)) <= 2 * len(text)
-        assert len(text) > MOST_READ
+        text = "всё время жду " * times
+        torn: Ranking = [("order_status", 0.5), ("promo", 0.4)]
+        divide(text, normalise(text).tokens, (), torn, reader, WEIGHTS)
+        assert sum(map(len, reader.asked)) <= MOST_READ
+        assert bool(reader.asked) == (len(text) <= LONGEST)
 
 
 class TestBounds:

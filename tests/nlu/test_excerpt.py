@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nlu.text.excerpt import BEGINNING, END, excerpt
+from nlu.text.excerpt import BEGINNING, END, FIRST_WORDS, LAST_WORDS, WHOLE, excerpt, telling
 
 
 class TestExcerpt:
@@ -13,7 +13,7 @@ class TestExcerpt:
         assert excerpt(text) == "."
 
     def test_a_message_of_usual_length_is_read_whole(self) -> None:
-        text = "где мой заказ " * 40
+        text = ("где мой заказ " * 60)[:WHOLE]
         assert excerpt(text) == text.strip()
 
     def test_of_a_letter_the_beginning_and_the_end_are_read(self) -> None:
@@ -22,3 +22,13 @@ class TestExcerpt:
         assert len(read) <= BEGINNING + END + 3
         assert read.startswith("Здравствуйте!")
         assert read.endswith("Где мой заказ?")
+
+
+class TestTelling:
+    def test_all_words_of_a_message_of_usual_length_are_read(self) -> None:
+        words = list(range(FIRST_WORDS + LAST_WORDS))
+        assert telling(words) == words
+
+    def test_of_a_letter_the_first_and_the_last_words_are_read(self) -> None:
+        read = telling(list(range(2000)))
+        assert (len(read), read[0], read[-1]) == (FIRST_WORDS + LAST_WORDS, 0, 1999)

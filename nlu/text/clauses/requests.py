@@ -28,6 +28,8 @@ MOST_BOUNDS = 5
 """So many places of a part are read, those with the best signs."""
 MOST_READ = 4000
 """So many characters are read to find a cut, as long as that is two places or more."""
+LONGEST = 2000
+"""A longer message is a letter, and is not divided."""
 DEEPEST = 3
 """How often a part of a part is divided again."""
 UNDERSTOOD = 0.3
@@ -68,13 +70,13 @@ def divide(
 ) -> list[Reading]:
     """Return the requests of a message in order of mention; their parts cover it.
 
-    `ranking` is the reading of the whole, `weights` has one for every sign and measure, `start` to begin with and `gain`
-    that a cut must reach.
+    `ranking` is the reading of the whole, `weights` has one for every sign and measure, `start` to begin with, `gain`
+    that a cut must reach, and `hope`: the gain that a place must promise before its parts are read.
     """
     if not ranking:
         return []
     whole = Part(0, len(text), ranking)
-    cuts = bounds(text, tokens, entities)
+    cuts = bounds(text, tokens, entities) if len(text) <= LONGEST else []
     heard: list[Part] = []
     parts = _divided(text, whole, cuts, read, weights, heard, DEEPEST)
     if len(parts) == 1:
@@ -106,7 +108,7 @@ def _divided(
     inside = [
         cut
         for cut in cuts
-        if part.start < cut.start < part.end and hoped + _weigh(cut.signs, weights) >= weights["gain"]
+        if part.start < cut.start < part.end and hoped + _weigh(cut.signs, weights) >= weights["hope"]
     ]
     inside = sorted(inside, key=lambda cut: -_weigh(cut.signs, weights))[: _affordable(part)]
     if not inside or not depth:
@@ -133,7 +135,7 @@ def _affordable(part: Part) -> int:
 
 
 def _most(ranking: Ranking, weights: Mapping[str, float]) -> float:
-    """Return the most that reading two parts can speak for a cut: where that is too little nothing need be read."""
+    """Return the most that reading two parts can speak for a cut."""
     best, next_best, *_ = [*(math.log(sure + _FAINT) for _, sure in ranking[:2]), math.log(_FAINT), math.log(_FAINT)]
     heard = max(weights["heard"], weights["other_heard"]) * (best + next_best)
     return weights["start"] + heard + (weights["mixed"] + weights["other_mixed"]) * math.log(_FAINT)

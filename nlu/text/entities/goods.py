@@ -103,6 +103,8 @@ def _is_kind(line: Line, index: int) -> bool:
 
 # ── Delivery methods ─────────────────────────────────────────────────────────────────────────────
 _CHOICE = words_of("вместо или либо чем только можно лучше хотеть способ доставка удобнее дешевле не")
+_CHANGES = words_of("переделать переключить перевести переоформить")
+"""Beside «на почту», «с почты» these tell a way of delivery."""
 _WANTS_COURIER = words_of("чтоб чтобы вместо вызвать доплата доставка на с через хотеть или либо")
 
 
@@ -176,6 +178,9 @@ def _post(line: Line, index: int) -> tuple[str, int, int] | None:
     if token.norm == "почтой":
         return "post", index, last
     if before and before.lemma in _CHOICE and token.norm != "почта":
+        return "post", index, last
+    beside = line.tokens[max(0, index - 4) : index + 4]
+    if before and before.norm in ("на", "с") and any(word.lemma in _CHANGES for word in beside):
         return "post", index, last
     if before and before.norm == "по" and token.norm == "почте" and _wanted(line, index):
         return "post", index, last

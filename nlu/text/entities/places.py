@@ -40,6 +40,8 @@ _HOUSE = re.compile(
     r"(?!\s?(?:руб|р\b|дн|раз|шт|числ|час|январ|феврал|март|апрел|ма[йя]|июн|июл|авг|сент|окт|нояб|дек|[:.]\d))",
 )
 
+_FLAT = re.compile(r",?\s*(?:корп|корпус|стр|строение|подъезд|кв|квартира|офис|оф)\.?\s*\d{1,4}(?!\d)")
+
 
 def find_postcodes(line: Line) -> None:
     """Find postal codes: six digits beside a word of the post or a place."""
@@ -94,6 +96,8 @@ def _take_bare_street(line: Line, index: int) -> None:
 def _take_with_house(line: Line, start: int, end: int) -> None:
     house = _HOUSE.match(line.text, end)
     end = house.end() if house else end
+    while flat := _FLAT.match(line.text, end):
+        end = flat.end()
     line.take("place", line.text[start:end].strip(" ,"), start, end)
 
 
