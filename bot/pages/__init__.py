@@ -133,8 +133,7 @@ def _file(kind: str, name: str) -> str | None:
     if kind == "phrase":
         return f"phrases.html#{name}"
     if kind == "row":
-        table, _, number = name.rpartition(".")
-        return f"table-{table}.html#row-{number}"
+        return f"table-{name.rpartition('.')[0]}.html#{name}"
     return f"{kind}-{name}.html"
 
 

@@ -65,7 +65,7 @@ def _row(links: Linker, name: str, number: int, found: Coverage) -> h.Node:
     weight = [f"rank {row.rank}"] if row.rank is not None else []
     weight += [f"priority {row.priority}"] if row.priority else []
     example = found.examples.get(number)
-    return h.div(".row", id=f"row-{number}")[
+    return h.div(".row", id=f"{name}.{number}")[
         h.div(".number")[number],
         h.div[
             h.div[rules(row.rule), [h.span(".rule")[one] for one in weight]],
@@ -89,7 +89,7 @@ def _map(links: Linker, name: str, drawn: Map) -> h.Node:
         rows = drawn.cells[line, column]
         if not rows:
             return h.td(".none" if not links.pack.tables[name].open else "")["—"]
-        return h.td(".one" if len(rows) == 1 else "")[[h.a(href=f"#row-{number}")[number] for number in rows]]
+        return h.td(".one" if len(rows) == 1 else "")[[h.a(href=f"#{name}.{number}")[number] for number in rows]]
 
     head = [h.th[h.code[drawn.down], " ↓  ", h.code[drawn.across], " →"] if drawn.down else h.th[h.code[drawn.across]]]
     head += [h.th[_value(links, drawn.across, column)] for column in drawn.columns]
