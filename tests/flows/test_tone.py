@@ -24,7 +24,7 @@ GOES_ON = {
     # said before a question that offers a way: the phrase that asks it
     "not_sent_check_data": "confirm_it",
     "not_sent_check_delivery": "confirm_it",
-    "not_sent_place_new": "confirm_it",
+    "not_sent_place_new": "confirm_as_new",
     "only_by_post": "post_convenient",
     "ran_out": "another_colour",
 }
