@@ -176,7 +176,7 @@ def facts_name_known_things(pack: Pack) -> Iterator[Problem]:
 
 
 def _fact_names(fact: Fact) -> Iterator[str]:
-    yield from (name for name in (fact.path, fact.days_since, fact.month_of) if name)
+    yield from (name for name in (fact.path, fact.days_since, fact.hours_since, fact.month_of) if name)
     yield from (*(fact.known or ()), *(fact.sum_of or ()))
     yield from (case.take for case in fact.cases or () if case.take)
     if fact.plus_days:

@@ -256,6 +256,8 @@ class View:
             return sum(datetime.fromisoformat(time) > since for time in times)
         if fact.same_name is not None or fact.same_place is not None:
             return self._same(fact)
+        if fact.hours_since is not None:
+            return self._hours_since(fact.hours_since)
         return self._date_fact(fact) if fact.days_since or fact.plus_days or fact.month_of else self._list_fact(fact)
 
     def _same(self, fact: Fact) -> bool | None:
@@ -275,6 +277,11 @@ class View:
         named = [(how_named(_texts(one, path) if isinstance(one, Mapping) else str(one), text), one) for one in members]
         best = max((count for count, _ in named), default=0)
         return [member for count, member in named if best and count == best]
+
+    def _hours_since(self, name: str) -> float | None:
+        """Hours from a moment (ISO 8601) to now; None when it is not known."""
+        moment = self.get(name)
+        return None if moment is None else (self.turn.now - datetime.fromisoformat(str(moment))).total_seconds() / 3600
 
     def _date_fact(self, fact: Fact) -> Any:
         if fact.plus_days is not None:

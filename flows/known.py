@@ -177,6 +177,8 @@ class Fact(Part):
     # bool: true when the conditions hold, else false
     days_since: str | None = None
     # whole calendar days from a date to today
+    hours_since: str | None = None
+    # number: hours from a moment to now, parts of them too
     plus_days: tuple[str, int | str] | None = None
     # a date and a number of days (or a setting's name)
     sum_of: Names | None = None
@@ -216,6 +218,6 @@ class Fact(Part):
 
 
 FACT_WAYS = (
-    "path", "cases", "when", "days_since", "plus_days", "sum_of", "month_of", "count", "leading", "pick", "last", "those", "every",
+    "path", "cases", "when", "days_since", "hours_since", "plus_days", "sum_of", "month_of", "count", "leading", "pick", "last", "those", "every",
     "same_name", "same_place", "recent", "words", "captured", "mentioned", "entry", "known",
 )  # fmt: skip

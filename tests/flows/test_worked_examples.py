@@ -166,12 +166,18 @@ def through(channel: str) -> flows.Pack:
     return PACK.model_copy(update={"facts": {**PACK.facts, "channel": fact}})
 
 
+def begin_there(example: Mapping[str, Any]) -> Watched:
+    """The conversation of an example, on the channel that its facts name."""
+    conversation = begun(example)
+    channel = (example.get("facts") or {}).get("channel", "chat")
+    if channel != "chat":
+        conversation.pack = through(channel)
+    return conversation
+
+
 def last_of(example: Mapping[str, Any]) -> tuple[Watched, Heard]:
     """Play the conversation of an example; its last turn."""
-    conversation = begun(example)
-    facts = example.get("facts") or {}
-    if facts.get("channel", "chat") != "chat":
-        conversation.pack = through(facts["channel"])
+    conversation, facts = begin_there(example), example.get("facts") or {}
     turns = list(example.get("talk") or ())
     if "message" in example:
         turns.append({"say": example["message"], "as": example.get("as") or facts.get("topics") or [facts["topic"]]})
@@ -195,6 +201,17 @@ class TestEscalationExamples:
         stays = example["expect"]["queue"] == "none"
         assert queue in ("none", "general") if stays else queue == example["expect"]["queue"]
         assert set(example["expect"]["rules"]) <= set(heard.rules), heard.rules
+
+
+@pytest.mark.parametrize("talk", examples("other_ways.yml"), ids=lambda one: str(one["name"]))
+def test_lines_that_are_no_chat_have_the_facts_at_hand(talk: dict[str, Any]) -> None:
+    conversation, rules = begin_there(talk), set()
+    for step in talk["talk"]:
+        heard = conversation.take(step)
+        rules |= set(heard.rules)
+        assert not hold_always(conversation, step, heard)
+        assert not check(step["expect"], heard), heard.text
+    assert set(talk["rules"]) <= rules
 
 
 # ---------------------------------------------------------------------------------------------- between the lines
