@@ -19,7 +19,7 @@ from bot import requests
 from bot.clients import Crm, Nlu
 from bot.clock import Clock
 from bot.errors import CrmActionUnknown, CrmUnavailable, FirstlineError
-from bot.models import Conversation, Deed
+from bot.models import Conversation, Deed, Message, Sender
 from bot.patience import Patience
 from bot.timeline import Desk, tell_of
 
@@ -121,7 +121,20 @@ async def _do(
     told = {"action": act.action, "order": order, "ok": bool(result.get("ok"))}
     made = {"new_order": result["new_order"]} if result.get("new_order") else {}
     tell_of(session, conversation, "crm", **told, **made, rules=list(act.rules))
+    note = _told_to_colleagues(tools.pack, act, result, order)
+    session.add(Message(conversation_id=conversation.id, sender=Sender.NOTE, at=now, text=note))
+    await session.flush()
     return result
+
+
+def _told_to_colleagues(pack: flows.Pack, act: flows.Act, result: Mapping[str, Any], order: str | None) -> str:
+    """A change as a line of the transcript that agents see: «CRM: отмена заказа 48213 — сделано»."""
+    words, labels = pack.manifest.summary, pack.manifest.directories.get("labels_deeds", {})
+    outcome = "deed_done" if result.get("ok") else "deed_unavailable" if result.get("unavailable") else "deed_refused"
+    what = labels.get(act.action, {}).get("title", act.action)
+    made = f"{words.get('deed_new', '→')} {result['new_order']}" if result.get("new_order") else None
+    parts = [words.get("deed", "CRM:"), what, order, "—", words.get(outcome, outcome)]
+    return ", ".join(filter(None, [" ".join(filter(None, parts)), made]))
 
 
 def _without_failures(decision: flows.Decision) -> flows.Decision:

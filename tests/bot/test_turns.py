@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import outcome, turns
+from bot import conversations, outcome, turns
 from bot.channels import Kind
 from bot.models import Deed, Label, Message, Request, TurnRow
 from tests.bot.world import START, World
@@ -80,6 +80,16 @@ class TestDeeds:
         assert world.crm.asked == ["telegram:c1|1|book_pickup|order_number=c1"]
         assert [(one["action"], one["order"], one["ok"]) for one in world.told("crm")] == [("book_pickup", "c1", True)]
         assert len(await world.rows(select(Deed))) == 1
+
+    async def test_a_change_stands_in_the_transcript_and_the_customer_does_not_see_it(self, world: World) -> None:
+        assert await world.say("c1", "заберите") == ["Заберём завтра."]
+        async with world.sessions() as session:
+            lines = await conversations.transcript(session, await world.id_of("c1"))
+        assert [(one["from"], one["text"]) for one in lines] == [
+            ("customer", "заберите"),
+            ("note", "CRM: book_pickup c1 — deed_done"),
+            ("bot", "Заберём завтра."),
+        ]
 
     async def test_the_same_wish_later_is_a_request_of_its_own(self, world: World) -> None:
         await world.say("c1", "заберите")
