@@ -299,6 +299,8 @@ class Hearing:
             return True
         if not words_only:
             return False
+        if "?" in self.turn.text and parse.intents[0].confidence >= SURE_SHORT and self.is_talk(parse.intents[0].name):
+            return True  # «а вы робот?»
         asked = self.state.open[asking.topic].intent if asking.topic < len(self.state.open) else ""
         others = [one for one in parse.intents if self.is_other(one.name, asked) and one.confidence >= SURE_OTHER]
         if len(self.turn.text.split()) <= A_WORD and "?" not in self.turn.text:  # «красный» hardly asks for anything
@@ -313,6 +315,11 @@ class Hearing:
         """Tell whether an intent is heard even in the middle of an answer."""
         flow = self.pack.flow_for(intent) if intent else None
         return bool(flow and self.pack.flows[flow].urgent)
+
+    def is_talk(self, intent: str) -> bool:
+        """Tell whether an intent is a remark on the conversation itself, no request about the shop."""
+        flow = self.pack.flow_for(intent)
+        return bool(flow and self.pack.flows[flow].dialogue)
 
     def takes_back(self, intent: str) -> bool:
         """Tell whether an intent drops what is open («всё, нашёл, не надо»): no answer, however much it looks like a no."""
