@@ -57,7 +57,7 @@ def hand_over(
         "attachments": [{"kind": one.kind, "name": one.name} for one in state.attachments],
         "contacts_before": _quiet(view, "contacts_before") or [],
         "mood": _quiet(view, pack.manifest.mood) or "calm",
-        "next_step": next((one.next_step for one in wanted if one.next_step), None),
+        "next_step": next((one.next_step for one in (chosen, *wanted) if one.next_step), None),
         "promised": [dict(one) for one in state.promised],
     }
     others = [one for one in wanted if one.queue != chosen.queue]
