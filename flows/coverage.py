@@ -291,5 +291,5 @@ def _values(pack: Pack, name: str) -> list[Any]:
         return list(pack.facts[name].values)
     if name in pack.slots and (pack.slots[name].values or pack.slots[name].words):
         slot = pack.slots[name]
-        return [*(slot.values or {}), *(slot.words.patterns if slot.words else {})]
+        return [*dict.fromkeys([*(slot.values or {}), *(slot.words.patterns if slot.words else {})])]
     return []

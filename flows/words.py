@@ -150,7 +150,7 @@ def texts(pack: Pack, step: AnyStep) -> Sequence[str]:
 
 def phrase_text(pack: Pack, name: str) -> str:
     """A phrase's first variant; its name where there is no such phrase."""
-    return f"«{pack.phrases[name].say[0]}»" if name in pack.phrases else name
+    return pack.phrases[name].say[0] if name in pack.phrases else name
 
 
 def readable(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import shutil
 from collections.abc import Iterator
@@ -149,6 +150,103 @@ class TestCheckWithTalks:
         result = run("check", "--rules")
         assert result.exit_code == 0
         assert "| shop | STATUS | 32 |" in result.output
+
+
+NOW = ("--now", "2026-11-20T12:00:00+03:00")
+
+
+def test_a_table_is_put_between_its_marks_of_a_file(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- rules:begin -->\nold\n<!-- rules:end -->\nb\n", "utf-8")
+    assert run("check", "--rules", "--into", str(page)).exit_code == 0
+    text = page.read_text("utf-8")
+    assert text.startswith("a\n<!-- rules:begin -->\n| ")
+    assert text.endswith("\n<!-- rules:end -->\nb\n")
+    assert "old" not in text
+    page.write_text("nothing", "utf-8")
+    assert_sentence(run("check", "--rules", "--into", str(page)), "has no place for this", status=2)
+
+
+class TestExplain:
+    def test_a_message_is_explained_without_the_nlu(self) -> None:
+        result = run("explain", "где мой заказ 48213", "--as", "order_status", "--known", *NOW)
+        assert result.exit_code == 0, result.output
+        for piece in (
+            "Прочитано: order_status", "поток order_status", "✓ 5 STATUS-01", "✗ 4 STATUS-01 arrival_overdue > 0 — сейчас -3",
+            "фраза on_its_way_post, вариант", "status                 exported (отправлен)", "Заказ 48213",
+        ):  # fmt: skip
+            assert piece in result.output, piece
+
+    def test_messages_and_presses_go_on_in_one_conversation(self) -> None:
+        result = run("explain", "где мой заказ 48213", "[Да, это я]", "--as", "order_status", *NOW)
+        assert "Клиент: [Да, это я]" in result.output
+        assert "Бот спрашивал: name_confirmed — это ответ" in result.output
+        assert "Мария Петровна" in result.output
+
+    def test_a_handoff_tells_its_queue_its_priority_and_the_notice(self) -> None:
+        result = run("explain", "безобразие, позовите человека", "--as", "human_request", *NOW)
+        assert "Срочность обращения: таблица priority" in result.output
+        assert "Передано (людям): general, high" in result.output
+        assert "Сообщение системы" in result.output
+
+    def test_as_json_one_object_a_turn(self) -> None:
+        result = run("explain", "привет", "[нет такой]", "--as", "greet", "--json", *NOW)
+        first, second = (json.loads(line) for line in result.stdout.splitlines())
+        assert first["requests"][0]["name"] == "greet"
+        assert second["decision"]["messages"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["--as", "order_statu"], ["no intent 'order_statu'", "did you mean 'order_status'?"]),
+            (["--as", "greet", "--channel", "email"], ["'email'", "telegram, vk"]),
+            (["--as", "greet", "--shop", "nowhere.yml"], ["nowhere.yml"]),
+            (["--as", "greet", "--pack", "nowhere"], ["'nowhere'"]),
+            (["--as", "greet", "--now", "soon"], ["--now"]),
+        ],
+    )
+    def test_what_is_given_wrongly_is_a_sentence(self, arguments: list[str], words: list[str]) -> None:
+        assert_sentence(run("explain", "привет", *arguments), *words, status=2)
+
+
+class TestDraw:
+    def test_a_flow_is_drawn_by_the_ending_of_the_file(self, tmp_path: Path) -> None:
+        for name, begins in (("a.svg", "<svg "), ("a.mmd", "flowchart TD"), ("a.html", "<!doctype html>")):
+            assert run("draw", "pickup", "--pack", str(MINI), "-o", str(tmp_path / name)).exit_code == 0
+            assert (tmp_path / name).read_text("utf-8").startswith(begins)
+
+    def test_without_a_file_it_goes_to_standard_output(self) -> None:
+        result = run("draw", "pickup", "--pack", str(MINI), "--format", "mermaid")
+        assert result.stdout.startswith("flowchart TD")
+
+    def test_all_of_a_pack_goes_to_a_folder(self, tmp_path: Path) -> None:
+        result = run("draw", "--all", "-o", str(tmp_path / "site"), "--pack", str(MINI))
+        assert result.exit_code == 0, result.output
+        assert (tmp_path / "site" / "index.html").is_file()
+        assert (tmp_path / "site" / "table-state.html").is_file()
+
+    @pytest.mark.parametrize(
+        ("arguments", "words"),
+        [
+            (["pikup"], ["'pikup'", "did you mean 'pickup'?"]),
+            (["state", "--format", "svg"], ["'state' is a table", "--format html"]),
+            (["--all"], ["-o FOLDER"]),
+            ([], ["FLOW or TABLE"]),
+            (["pickup", "--pack", "nowhere"], ["'nowhere'"]),
+        ],
+    )
+    def test_what_is_given_wrongly_is_a_sentence(self, arguments: list[str], words: list[str]) -> None:
+        pack = [] if "--pack" in arguments else ["--pack", str(MINI)]
+        assert_sentence(run("draw", *arguments, *pack), *words, status=2)
+
+    def test_a_place_that_cannot_be_written_is_a_sentence(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        assert_sentence(
+            run("draw", "pickup", "--pack", str(MINI), "-o", str(tmp_path / "file" / "a.svg")),
+            "cannot be written",
+            status=2,
+        )
+        assert_sentence(run("draw", "--all", "--pack", str(MINI), "-o", str(tmp_path / "file")), "no folder", status=2)
 
 
 class TestErrors:

@@ -23,10 +23,11 @@ from bot.expectations import hold
 from bot.models import TurnRow
 from bot.replay import Answer, Replayed, as_json, compare_played, replay_stored, replay_talks
 from bot.replay_view import markdown, summary, talk_said
-from bot.replaying import base_folder
+from bot.replaying import base_folder, played
+from bot.settings import load as load_settings
 from bot.stored import StoredTurn, Unreadable, again, stored_turns
 from bot.talks import read_stage, talks
-from tests.bot.world import MINI, World
+from tests.bot.world import MINI, START, ScriptedNlu, World
 
 ROOT = Path(__file__).parent.parent.parent
 TALKS = """
@@ -266,6 +267,24 @@ class TestPlayedLines:
             comment="c\n\nd",
             error="no",
         )
+
+
+async def test_lines_of_chat_are_played_with_both_packs_and_read_once(
+    postgres: str, changed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRSTLINE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FIRSTLINE_DATABASE_URL", postgres)
+    change(changed, "phrases/all.yml", "Здравствуйте!", "Добрый день!")
+    lines = ['{"chat": "c1", "text": "привет"}'.encode(), '{"chat": "c1", "text": "нужна деталь"}'.encode(), b"{"]
+    nlu = ScriptedNlu()
+    old, new = [one async for one in played(load_settings(), nlu, [MINI, changed], lines, shop=None, now=START)]
+    found = compare_played(lines, old, new)
+    (one,) = found.differences
+    assert (one.conversation, one.where, one.changed) == ("c1", "line 1", ("texts",))
+    assert found.turns == 2
+    assert [event["event"] for event in old[1] if event["event"] == "handoff"] == ["handoff"]
+    assert old[2][0]["event"] == "error"
+    assert nlu.texts == ["привет", "нужна деталь"]
 
 
 class TestShow:
