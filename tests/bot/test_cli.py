@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,10 +173,11 @@ class TestExplain:
         result = run("explain", "где мой заказ 48213", "--as", "order_status", "--known", *NOW)
         assert result.exit_code == 0, result.output
         for piece in (
-            "Прочитано: order_status", "поток order_status", "✓ 5 STATUS-01", "✗ 4 STATUS-01 arrival_overdue > 0 — сейчас -3",
-            "фраза on_its_way_post, вариант", "status                 exported (отправлен)", "Заказ 48213",
+            r"Прочитано: order_status", r"поток order_status", r"✓ \d+ STATUS-01 .*status: exported",
+            r"✗ \d+ STATUS-01 arrival_overdue > 0 — сейчас -3 +tables/order\.yml:\d+", r"фраза on_its_way_post, вариант \d из \d",
+            r"status +exported \(отправлен\) +order\.status", r"Заказ 48213|заказ 48213",
         ):  # fmt: skip
-            assert piece in result.output, piece
+            assert re.search(piece, result.output), piece
 
     def test_messages_and_presses_go_on_in_one_conversation(self) -> None:
         result = run("explain", "где мой заказ 48213", "[Да, это я]", "--as", "order_status", *NOW)
