@@ -163,7 +163,9 @@ def _wants(chosen: Wanted, wanted: Sequence[Wanted], state: ConversationState) -
     said = list(words) or list(state.words[-3:])
     if len(" / ".join(said)) < 60:  # "оператора!" alone says nothing: what was written before it does
         said = list(dict.fromkeys([*state.words[-4:], *said]))
-    said = [line for line in said if not any(line != other and line in other for other in said)]  # a clause of a message
+    said = [
+        line for line in said if not any(line != other and line in other for other in said)
+    ]  # a clause of a message
     return " / ".join(said)[:WANTS_LENGTH] or None
 
 
