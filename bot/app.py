@@ -133,8 +133,7 @@ class Assistant:
     async def __aexit__(self, *_: object) -> None:
         await self.jobs.__aexit__()
         for channel in self.channels.values():
-            if (close := getattr(channel, "close", None)) is not None:
-                await close()
+            await channel.close()
         await self.engine.dispose()
 
     def add(self, channel: Channel) -> None:

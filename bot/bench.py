@@ -29,7 +29,7 @@ from sqlalchemy import select
 
 import flows
 from bot.app import Assistant, load_content, pack_folder
-from bot.channels import Incoming, Kind, Outgoing, Receive
+from bot.channels import Channel, Incoming, Kind, Outgoing, Receive
 from bot.clients import Nlu
 from bot.clients.shop import Shop
 from bot.errors import FirstlineError
@@ -71,7 +71,7 @@ class _TimedNlu:
             return await self._nlu.parse(text, now=now)
 
 
-class _Customers:
+class _Customers(Channel):
     """The messenger of the bench: wakes the customer whose reply has come."""
 
     name = "telegram"

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import flows
 from bot import conversations, desk, events, scripted, sweep
 from bot.app import Assistant
-from bot.channels import Channel, Incoming, Kind, Outgoing, Receive
+from bot.channels import Channel, Incoming, Kind, Media, Outgoing, Receive
 from bot.clients import Nlu
 from bot.clock import Clock, SystemClock
 from bot.errors import NluUnavailable, NotFound, Refused
@@ -197,7 +197,7 @@ class Script:
             if chat.channel != "telegram":
                 raise LineInvalid("Only Telegram has a button that shares the customer's own number.")
             return {"kind": Kind.CONTACT, "contact": line.contact}
-        attached = (flows.Attachment(line.attachment.kind, line.attachment.name),) if line.attachment else ()
+        attached = (Media(line.attachment.kind, line.attachment.name),) if line.attachment else ()
         number = f"m{self._updates + 1}"
         return {"kind": Kind.MESSAGE, "text": line.text or "", "attachments": attached, "message_id": number}
 

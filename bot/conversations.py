@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -80,7 +79,7 @@ async def _line(session: AsyncSession, conversation_id: int, incoming: Incoming)
     """The new line of an update; None when it changed a line that nobody has read yet, or nothing."""
     line = Message(
         conversation_id=conversation_id, sender=Sender.CUSTOMER, at=incoming.at, text=incoming.text,
-        message_id=incoming.message_id, attachments=[asdict(one) for one in incoming.attachments],
+        message_id=incoming.message_id, attachments=[{"kind": one.kind, "name": one.name} for one in incoming.attachments],
         contact=incoming.contact,
     )  # fmt: skip
     if incoming.kind is Kind.EDIT and incoming.message_id is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -41,9 +42,15 @@ class Settings(BaseSettings):
     telegram_api_base: str = "https://api.telegram.org"
     vk_token: SecretStr | None = None
     vk_api_base: str = "https://api.vk.ru"
+    public_url: str | None = None
+    # https://… under which the messengers reach this installation: webhooks; none: it asks them (long polling)
+
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8080, ge=0, le=65535)
+    # health, metrics and webhooks of `firstline run`; 0: any free port
 
     nlu_url: str | None = None
-    # none: `firstline` starts the NLU service itself
+    # one address or several, with commas between; none: `firstline` starts the NLU service itself
     nlu_token: SecretStr | None = None
     nlu_timeout: float = Field(default=10.0, gt=0)
     # seconds
@@ -59,6 +66,26 @@ class Settings(BaseSettings):
     # a reply within this time reopens a solved request (CX-07); none: the pack's setting of this name, or 24
     claim_seconds: float = Field(default=60.0, ge=0)
     # first claim of a VIP's personal manager (ruling 28)
+    flood_messages: int = Field(default=30, ge=1)
+    # so many messages of one customer a minute are read as they come; what is above waits and is read together
+    flood_limit: int = Field(default=600, ge=1)
+    # so many messages of one customer are stored in an hour; what is above is counted and left out
+
+    files_url: str | None = None
+    # s3://bucket/folder for attachments; none: a folder in `home`
+    s3_endpoint: str | None = None
+    # address of an S3-compatible store; none: AWS
+    s3_region: str = "us-east-1"
+    s3_key_id: SecretStr | None = None
+    s3_secret_key: SecretStr | None = None
+    file_mb: float = Field(default=20.0, gt=0)
+    # size of one attachment at the most
+    files_mb_per_day: float = Field(default=200.0, gt=0)
+    # size of one customer's attachments in a day
+
+    log: Literal["text", "json"] = "text"
+    sentry_dsn: SecretStr | None = None
+
     workers: int = Field(default=8, ge=1)
     # jobs done at the same time by one process
     sweep_seconds: float = Field(default=5.0, gt=0)

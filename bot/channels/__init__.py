@@ -6,13 +6,14 @@ A channel maps and reports errors in our terms; of conversations it knows nothin
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 import flows
+from bot.errors import Rejected
 
 
 class Kind(StrEnum):
@@ -27,6 +28,21 @@ class Kind(StrEnum):
     UNBLOCKED = "unblocked"
     OTHER = "other"
     # nothing to answer, or a kind that the channel does not know
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Something that a customer attached, as the messenger names it."""
+
+    kind: str
+    # photo, voice, video, sticker, file
+    name: str | None = None
+    # what the sender calls it, or what it is: for people to read, never a path
+    ref: str | None = None
+    # what `Channel.fetch` needs; None: there are no bytes (a location, a forwarded message)
+    size: int | None = None
+    # bytes, as far as the messenger says
+    mime: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +64,11 @@ class Incoming:
     # the payload of a button as we sent it: "<message id>.<button index>"
     contact: str | None = None
     # the sender's OWN number as the messenger verified it, E.164
-    attachments: tuple[flows.Attachment, ...] = ()
+    attachments: tuple[Media, ...] = ()
+    album: str | None = None
+    # what the parts of one album have in common: they come as messages of their own and are read together
+    no_buttons: bool | None = None
+    # whether the customer's app shows no buttons; None: not known
     message_id: str | None = None
     # the messenger's own id of the message (an edit names the message it changes)
     answer: str | None = None
@@ -76,13 +96,26 @@ class Outgoing:
     # offer the messenger's own "share my number" button where there is one
 
 
+@dataclass(frozen=True, slots=True)
+class HookAnswer:
+    """What a messenger's server is answered that has called our webhook."""
+
+    status: int = 200
+    text: str = "ok"
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 class Channel(Protocol):
-    """A messenger."""
+    """A messenger. One object both receives and sends; a process may use it for one of the two."""
 
     name: str
 
     async def run(self, receive: Receive) -> None:
-        """Fetch updates and hand them to `receive` until cancelled. Raises ChannelStopped when the token is refused."""
+        """Fetch updates and hand them to `receive` until cancelled. Raises ChannelStopped when the token is refused.
+
+        Only one process at a time runs a channel. With a public address it keeps the webhook set meanwhile and fetches
+        nothing; `hook` gets the updates then, in every process that receives.
+        """
         ...
 
     async def send(self, message: Outgoing) -> str:
@@ -91,6 +124,26 @@ class Channel(Protocol):
         Raises RetryLater, Unreachable, Rejected, ChannelStopped or DeliveryUnknown of `bot.errors`.
         """
         ...
+
+    # what not every channel has
+    async def hook(self, headers: Mapping[str, str], body: bytes, receive: Receive) -> HookAnswer:
+        """Take a call of the messenger's server: check its secret, store what it brings, and only then answer.
+
+        headers: names in lower case
+        """
+        return HookAnswer(404, "not found")
+
+    async def typing(self, chat: str) -> None:
+        """Show the customer that an answer is being made. Never raises: it is an ornament."""
+        return
+
+    def fetch(self, ref: str) -> AsyncIterator[bytes]:
+        """The bytes of an attachment, in pieces. Raises RetryLater, or Rejected when there is no such file (any more)."""
+        raise Rejected("This channel keeps no files.")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        return
 
 
 class OffsetStore(Protocol):

@@ -44,7 +44,7 @@ from aiogram.utils.token import TokenValidationError
 from aiohttp import ClientConnectorError, ConnectionTimeoutError
 from pydantic import ValidationError
 
-from bot.channels import Incoming, OffsetStore, Outgoing, Receive, payload, split
+from bot.channels import Channel, Incoming, OffsetStore, Outgoing, Receive, payload, split
 from bot.channels.polling import Pause, hand_over, insist
 from bot.channels.telegram_updates import incoming
 from bot.errors import (
@@ -69,7 +69,7 @@ _GONE = ("chat not found", "user not found", "user is deactivated", "peer_id_inv
 # 400 answers that mean the customer, not the text
 
 
-class TelegramChannel:
+class TelegramChannel(Channel):
     """The Telegram bot of one token."""
 
     name = "telegram"

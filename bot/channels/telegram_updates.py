@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from aiogram.enums import ChatMemberStatus, ChatType, ContentType
 from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, Update, User
 
-import flows
-from bot.channels import Incoming, Kind, clean
+from bot.channels import Incoming, Kind, Media, clean
 
 _AS_FILE = {
     ContentType.LOCATION, ContentType.POLL, ContentType.STORY, ContentType.GAME, ContentType.PAID_MEDIA,
@@ -108,9 +107,9 @@ def _command(text: str, commands: Mapping[str, str]) -> str:
     return commands.get(name.lower(), text)
 
 
-def _attachments(message: Message) -> tuple[flows.Attachment, ...]:
+def _attachments(message: Message) -> tuple[Media, ...]:
     kind, name = _attachment(message)
-    return (flows.Attachment(kind, clean(name) or None),) if kind else ()
+    return (Media(kind, clean(name) or None),) if kind else ()
 
 
 def _attachment(message: Message) -> tuple[str, str | None]:

@@ -22,13 +22,12 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-import flows
-from bot.channels import Incoming, Kind, Outgoing, Receive, clean, payload
+from bot.channels import Channel, Incoming, Kind, Media, Outgoing, Receive, clean, payload
 
 MEDIA = ("photo", "file", "voice", "video", "sticker")
 
 
-class TerminalChannel:
+class TerminalChannel(Channel):
     """A chat in this terminal. It passes for one of the messengers, by name, so that the shop's data apply to it."""
 
     def __init__(
@@ -88,7 +87,7 @@ class TerminalChannel:
                 case "edit" if self._last:
                     return self._update(Kind.EDIT, text=rest, message_id=str(self._last))
                 case media if media in MEDIA:
-                    return self._update(Kind.MESSAGE, text=rest, attachments=(flows.Attachment(media),))
+                    return self._update(Kind.MESSAGE, text=rest, attachments=(Media(media),))
         return self._update(Kind.MESSAGE, text=text)
 
     def _update(
@@ -98,7 +97,7 @@ class TerminalChannel:
         text: str = "",
         press: str | None = None,
         contact: str | None = None,
-        attachments: tuple[flows.Attachment, ...] = (),
+        attachments: tuple[Media, ...] = (),
         message_id: str | None = None,
     ) -> Incoming:
         number = next(self._numbers)

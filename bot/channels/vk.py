@@ -24,7 +24,7 @@ from requests.adapters import HTTPAdapter
 from vk_api import VkApiGroup
 from vk_api.exceptions import TOO_MANY_RPS_CODE, ApiError, ApiHttpError, Captcha, VkApiError
 
-from bot.channels import Incoming, OffsetStore, Outgoing, Receive, split
+from bot.channels import Channel, Incoming, OffsetStore, Outgoing, Receive, split
 from bot.channels.polling import Pause, hand_over, insist
 from bot.channels.vk_events import incoming, keyboard, with_numbered
 from bot.errors import ChannelStopped, DeliveryFailed, Rejected, RetryLater, Unreachable
@@ -49,7 +49,7 @@ _GONE = {7, 18, 900, 901, 902}
 _STOPPED = {5, 15, 17, 27, 28}
 
 
-class VkChannel:
+class VkChannel(Channel):
     """The VK community of one token."""
 
     name = "vk"

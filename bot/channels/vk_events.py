@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import flows
-from bot.channels import Incoming, Kind, Outgoing, clean, payload
+from bot.channels import Incoming, Kind, Media, Outgoing, clean, payload
 
 FIRST_GROUP_CHAT = 2_000_000_000
 # peers from here on are chats of many people
@@ -93,21 +92,21 @@ def _json(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _attachments(message: Mapping[str, Any]) -> tuple[flows.Attachment, ...]:
+def _attachments(message: Mapping[str, Any]) -> tuple[Media, ...]:
     found = [_attachment(one) for one in message.get("attachments") or ()]
     if place := (message.get("geo") or {}).get("coordinates"):
-        found.append(flows.Attachment("file", f"location {place.get('latitude')}, {place.get('longitude')}"))
+        found.append(Media("file", f"location {place.get('latitude')}, {place.get('longitude')}"))
     if message.get("fwd_messages"):
-        found.append(flows.Attachment("file", "forwarded messages"))
+        found.append(Media("file", "forwarded messages"))
     return tuple(found)
 
 
-def _attachment(attachment: Mapping[str, Any]) -> flows.Attachment:
+def _attachment(attachment: Mapping[str, Any]) -> Media:
     kind = str(attachment["type"])
     content = attachment.get(kind)
     content = content if isinstance(content, Mapping) else {}
     name = content.get("url") if kind == "link" else content.get("title")
-    return flows.Attachment(_KINDS.get(kind, "file"), clean(name) or (None if kind in _KINDS else kind))
+    return Media(_KINDS.get(kind, "file"), clean(name) or (None if kind in _KINDS else kind))
 
 
 # ------------------------------------------------------------------------------------------------------- outgoing

@@ -5,10 +5,12 @@ from bot.models.talk import (
     Conversation,
     Deed,
     Delivery,
+    File,
     Label,
     Message,
     Offset,
     Owner,
+    Pace,
     Receipt,
     Sender,
     TurnRow,
@@ -16,6 +18,6 @@ from bot.models.talk import (
 from bot.models.work import IN_HAND, LIVE, REQUEST_NUMBERS, Agent, Request, RequestEvent, State
 
 __all__ = [
-    "IN_HAND", "LIVE", "REQUEST_NUMBERS", "Agent", "Base", "Conversation", "Deed", "Delivery", "Label", "Message", "Offset", "Owner",
+    "IN_HAND", "LIVE", "REQUEST_NUMBERS", "Agent", "Base", "Conversation", "Deed", "Delivery", "File", "Label", "Message", "Offset", "Owner", "Pace",
     "Receipt", "Request", "RequestEvent", "Sender", "State", "TurnRow",
 ]  # fmt: skip

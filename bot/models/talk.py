@@ -67,6 +67,8 @@ class Conversation(Base):
     # flows.ConversationState as JSON
     blocked_at: Mapped[datetime | None]
     # the customer has blocked us since
+    no_buttons: Mapped[bool] = mapped_column(default=False, server_default=sql("false"))
+    # the customer's app shows none: they are sent as a numbered list
     created_at: Mapped[datetime]
 
 
@@ -134,6 +136,8 @@ class Message(Base):
     buttons: Mapped[list[dict[str, Any]]] = mapped_column(default=list, server_default=sql("'[]'::jsonb"))
     # [{title, value}]
     ask_contact: Mapped[bool] = mapped_column(default=False, server_default=sql("false"))
+    numbered: Mapped[bool] = mapped_column(default=False, server_default=sql("false"))
+    # the buttons were sent as a numbered list: a number alone chooses one
     rules: Mapped[list[str]] = mapped_column(default=list, server_default=sql("'{}'::text[]"))
     delivery: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(default=0, server_default=sql("0"))
@@ -142,6 +146,52 @@ class Message(Base):
     retry_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
     error: Mapped[str | None]
+
+
+class File(Base):
+    """A customer's attachment that has bytes: where they are kept, or why not. The bytes are never opened here."""
+
+    __tablename__ = "files"
+    __table_args__ = (
+        UniqueConstraint("message_id", "place"),
+        CheckConstraint("state IN ('waiting', 'kept', 'refused', 'lost')", name="state"),
+        CheckConstraint("(state = 'kept') = (key IS NOT NULL)", name="key_when_kept"),
+        Index("ix_files_waiting", "conversation_id", "id", postgresql_where=sql("state = 'waiting'")),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversations.id"))
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"))
+    place: Mapped[int]
+    # index in the message's attachments
+    request_id: Mapped[int | None] = mapped_column(ForeignKey("requests.id"), index=True)
+    # the request that it belongs to
+    ref: Mapped[str]
+    # what the channel fetches it by
+    size: Mapped[int | None]
+    # bytes: what the messenger said, and when kept, what came
+    mime: Mapped[str | None]
+    # by its content when kept
+    state: Mapped[str] = mapped_column(default="waiting")
+    # lost: the messenger no longer has it
+    reason: Mapped[str | None]
+    # why it is refused or lost
+    key: Mapped[str | None]
+    # its name in the file store, made by us
+    sha256: Mapped[str | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    retry_at: Mapped[datetime | None]
+    at: Mapped[datetime]
+
+
+class Pace(Base):
+    """When the next message may go out, by messenger and by chat: shared by all processes that send."""
+
+    __tablename__ = "paces"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    # theoretical arrival time (GCRA)
 
 
 class TurnRow(Base):

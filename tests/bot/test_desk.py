@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
-import flows
 from bot import desk, reports
+from bot.channels import Media
 from bot.errors import (
     AgentUnknown,
     CommentMissing,
@@ -360,7 +360,7 @@ class TestResolve:
     async def test_old_buttons_and_stickers_do_not_reopen(self, joined: World) -> None:
         await act(joined, desk.resolve, "anna")
         assert await joined.press("c1", "Такой кнопки нет") == ["Эта кнопка уже не нужна."]
-        sticker = joined.incoming("c1", attachments=(flows.Attachment("sticker"),))
+        sticker = joined.incoming("c1", attachments=(Media("sticker"),))
         assert await joined.hear(sticker) == ["Получили."]
         assert (await joined.request()).state == State.SOLVED
 

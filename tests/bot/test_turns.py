@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
 from bot import conversations, outcome, turns
-from bot.channels import Kind
+from bot.channels import Kind, Media
 from bot.models import Deed, Label, Message, Request, TurnRow
 from tests.bot.world import START, World
 
@@ -68,7 +68,7 @@ class TestAnswering:
         assert await world.settle() == ["Велосипед готов.", "Напишем письмо.", "Номер T-1001. Срок 20 ноября."]
 
     async def test_a_picture_is_never_ignored(self, world: World) -> None:
-        picture = world.incoming("c1", attachments=(flows.Attachment("photo", "wheel.jpg"),))
+        picture = world.incoming("c1", attachments=(Media("photo", "wheel.jpg"),))
         assert await world.hear(picture) == ["Получили."]
         await world.say("c1", "мастера")
         assert (await world.request()).summary["attachments"] == [{"kind": "photo", "name": "wheel.jpg"}]

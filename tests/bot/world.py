@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
 from bot import agents, conversations, database, delivery, desk, events, requests, sweep, turns
-from bot.channels import Incoming, Kind, Outgoing, Receive
+from bot.channels import Channel, Incoming, Kind, Outgoing, Receive
 from bot.clock import FixedClock
 from bot.errors import CrmUnavailable, NluUnavailable
 from bot.jobs import Jobs
@@ -83,7 +83,7 @@ class ScriptedCrm:
         return self.done.setdefault(key, {"ok": True})
 
 
-class ScriptedChannel:
+class ScriptedChannel(Channel):
     """Keeps what is sent; `outcomes` are raised first, one for each attempt."""
 
     def __init__(self, name: str) -> None:

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 
 from bot import database
+from bot.standins.telegram import TelegramServer
 from tests.e2e.conftest import FIRSTLINE, ROOT
-from tests.servers.telegram import TelegramServer
 
 PATIENCE = 90.0
 

@@ -13,11 +13,11 @@ from bot.channels import Channel, Incoming, Outgoing
 from bot.channels.polling import Pause
 from bot.channels.telegram import TelegramChannel
 from bot.channels.vk import VkChannel
-from tests.servers import faults
-from tests.servers import telegram as telegram_server
-from tests.servers import vk as vk_server
-from tests.servers.telegram import TelegramServer
-from tests.servers.vk import VkServer
+from bot.standins import faults
+from bot.standins import telegram as telegram_server
+from bot.standins import vk as vk_server
+from bot.standins.telegram import TelegramServer
+from bot.standins.vk import VkServer
 
 COMMANDS = {"start": "Здравствуйте", "operator": "Позовите оператора"}
 

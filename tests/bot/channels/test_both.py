@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 import flows
-from bot.channels import Kind
+from bot.channels import Kind, Media
 from bot.channels.polling import POISON_TRIES
 from bot.errors import ChannelStopped, DeliveryFailed, Rejected, RetryLater, StoreUnavailable, Unreachable
+from bot.standins import faults
 from tests.bot.channels.conftest import Rig, until
-from tests.servers import faults
 
 YES_NO = (flows.Button("Да", "yes"), flows.Button("Нет", "no"))
 
@@ -96,7 +96,7 @@ class TestReceiving:
         await rig.start()
         rig.photo("вот коробка")
         [update] = await rig.received(1)
-        assert update.attachments == (flows.Attachment("photo"),)
+        assert update.attachments == (Media("photo"),)
         assert (update.kind, update.text) == (Kind.MESSAGE, "вот коробка")
 
     async def test_a_customer_who_blocks_and_comes_back_is_told_of(self, rig: Rig) -> None:

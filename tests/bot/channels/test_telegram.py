@@ -7,26 +7,26 @@ from typing import Any
 import pytest
 
 import flows
-from bot.channels import Kind
+from bot.channels import Kind, Media
 from bot.channels.telegram import TelegramChannel
 from bot.errors import ChannelStopped, DeliveryUnknown, Rejected, RetryLater, SettingsInvalid, Unreachable
+from bot.standins import faults
+from bot.standins.telegram import odd_shape, refuses, too_many
 from tests.bot.channels.conftest import MemoryOffsets, TelegramRig, until
-from tests.servers import faults
-from tests.servers.telegram import odd_shape, refuses, too_many
 
 FILE = {"file_id": "f", "file_unique_id": "u"}
-MEDIA: list[tuple[dict[str, Any], flows.Attachment]] = [
-    ({"voice": {**FILE, "duration": 3}}, flows.Attachment("voice")),
-    ({"video": {**FILE, "width": 9, "height": 9, "duration": 3, "file_name": "box.mp4"}}, flows.Attachment("video", "box.mp4")),
-    ({"video_note": {**FILE, "length": 9, "duration": 3}}, flows.Attachment("video")),
-    ({"document": {**FILE, "file_name": "чек.pdf"}}, flows.Attachment("file", "чек.pdf")),
-    ({"audio": {**FILE, "duration": 3, "file_name": "a.mp3"}}, flows.Attachment("file", "a.mp3")),
+MEDIA: list[tuple[dict[str, Any], Media]] = [
+    ({"voice": {**FILE, "duration": 3}}, Media("voice")),
+    ({"video": {**FILE, "width": 9, "height": 9, "duration": 3, "file_name": "box.mp4"}}, Media("video", "box.mp4")),
+    ({"video_note": {**FILE, "length": 9, "duration": 3}}, Media("video")),
+    ({"document": {**FILE, "file_name": "чек.pdf"}}, Media("file", "чек.pdf")),
+    ({"audio": {**FILE, "duration": 3, "file_name": "a.mp3"}}, Media("file", "a.mp3")),
     (
         {"sticker": {**FILE, "type": "regular", "width": 9, "height": 9, "is_animated": False, "is_video": False, "emoji": "👍"}},
-        flows.Attachment("sticker", "👍"),
+        Media("sticker", "👍"),
     ),
-    ({"dice": {"emoji": "🎲", "value": 3}}, flows.Attachment("sticker")),
-    ({"location": {"latitude": 54.19, "longitude": 37.61}}, flows.Attachment("file", "location 54.19000, 37.61000")),
+    ({"dice": {"emoji": "🎲", "value": 3}}, Media("sticker")),
+    ({"location": {"latitude": 54.19, "longitude": 37.61}}, Media("file", "location 54.19000, 37.61000")),
 ]  # fmt: skip
 
 
@@ -68,7 +68,7 @@ class TestReceiving:
         ("content", "attachment"), MEDIA, ids=lambda value: next(iter(value), None) if isinstance(value, dict) else ""
     )
     async def test_media_become_attachments(
-        self, telegram: TelegramRig, content: dict[str, Any], attachment: flows.Attachment
+        self, telegram: TelegramRig, content: dict[str, Any], attachment: Media
     ) -> None:
         await telegram.start()
         telegram.server.writes(42, **content)

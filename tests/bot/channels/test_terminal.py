@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 import flows
-from bot.channels import Incoming, Kind, Outgoing, split
+from bot.channels import Incoming, Kind, Media, Outgoing, split
 from bot.channels.terminal import TerminalChannel
 
 BUTTONS = (flows.Button("Да", "yes"), flows.Button("[Нет]", "no"))
@@ -82,7 +82,7 @@ async def test_controls_of_a_messenger() -> None:
     ]  # fmt: skip
     assert sent[1].message_id == sent[0].message_id
     assert sent[2].contact == "+79990000001"
-    assert (sent[3].attachments, sent[3].text) == ((flows.Attachment("photo"),), "вот")
+    assert (sent[3].attachments, sent[3].text) == ((Media("photo"),), "вот")
     assert sent[5].text == "/operator"
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 import flows
-from bot.channels import Kind
+from bot.channels import Kind, Media
 from bot.errors import ChannelStopped, Rejected, RetryLater, Unreachable
+from bot.standins import faults
+from bot.standins.vk import refuses
 from tests.bot.channels.conftest import MemoryOffsets, VkRig, until
-from tests.servers import faults
-from tests.servers.vk import refuses
 
 
 class TestReceiving:
@@ -83,19 +83,19 @@ class TestReceiving:
     @pytest.mark.parametrize(
         ("sent", "read"),
         [
-            ({"type": "audio_message", "audio_message": {"duration": 3}}, flows.Attachment("voice")),
-            ({"type": "doc", "doc": {"title": "чек.pdf"}}, flows.Attachment("file", "чек.pdf")),
-            ({"type": "sticker", "sticker": {"sticker_id": 1}}, flows.Attachment("sticker")),
-            ({"type": "video", "video": {"title": "коробка"}}, flows.Attachment("video", "коробка")),
+            ({"type": "audio_message", "audio_message": {"duration": 3}}, Media("voice")),
+            ({"type": "doc", "doc": {"title": "чек.pdf"}}, Media("file", "чек.pdf")),
+            ({"type": "sticker", "sticker": {"sticker_id": 1}}, Media("sticker")),
+            ({"type": "video", "video": {"title": "коробка"}}, Media("video", "коробка")),
             (
                 {"type": "link", "link": {"url": "https://example.org/x"}},
-                flows.Attachment("file", "https://example.org/x"),
+                Media("file", "https://example.org/x"),
             ),
-            ({"type": "wall", "wall": {"id": 1}}, flows.Attachment("file", "wall")),
-            ({"type": "something_new"}, flows.Attachment("file", "something_new")),
+            ({"type": "wall", "wall": {"id": 1}}, Media("file", "wall")),
+            ({"type": "something_new"}, Media("file", "something_new")),
         ],
     )
-    async def test_media_become_attachments(self, vk: VkRig, sent: dict[str, Any], read: flows.Attachment) -> None:
+    async def test_media_become_attachments(self, vk: VkRig, sent: dict[str, Any], read: Media) -> None:
         await vk.start()
         vk.server.writes(42, attachments=[sent])
         [update] = await vk.received(1)

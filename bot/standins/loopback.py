@@ -7,7 +7,7 @@ from typing import Self
 
 from aiohttp import web
 
-from tests.servers.faults import Faults
+from bot.standins.faults import Faults
 
 
 class LoopbackServer:

@@ -19,8 +19,8 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.servers.faults import Fault, says
-from tests.servers.loopback import LoopbackServer
+from bot.standins.faults import Fault, says
+from bot.standins.loopback import LoopbackServer
 
 Json = dict[str, Any]
 GROUP = 55
