@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 POISON_TRIES = 6
 # an update that cannot be taken for a reason of its own is left out after so many, so that it does not stop all others
-_PASSING = (StoreUnavailable, OSError, OperationalError, InterfaceError, PoolTimeout)
+PASSING = (StoreUnavailable, OSError, OperationalError, InterfaceError, PoolTimeout)
 # the store is away: it comes back, and nothing may be left out meanwhile
 
 
@@ -45,7 +45,7 @@ async def insist(action: Callable[[], Awaitable[T]], *, pause: Pause) -> T:
     while True:
         try:
             result = await action()
-        except _PASSING as error:
+        except PASSING as error:
             log.warning("store_away", extra={"error": type(error).__name__})
             await pause.wait()
         else:
