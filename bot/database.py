@@ -23,6 +23,8 @@ import psutil  # type: ignore[import-untyped]
 import psycopg
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from psycopg import sql
 from sqlalchemy import URL, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
@@ -67,7 +69,12 @@ def with_database(address: str, name: str) -> str:
 def make_engine(address: str, *, size: int = 10) -> AsyncEngine:
     """Make the engine. Connections are tried before use, so a restarted PostgreSQL is no error."""
     return create_async_engine(
-        engine_url(address), pool_size=size, max_overflow=size, pool_pre_ping=True, pool_recycle=1800
+        engine_url(address),
+        pool_size=size,
+        max_overflow=size,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        hide_parameters=True,  # they are customers' words, and errors go to the log
     )
 
 
@@ -118,6 +125,17 @@ def migrate(address: str) -> None:
         raise StoreUnavailable(f"the database cannot be migrated: {type(error.orig).__name__}") from error
     finally:
         engine.dispose()
+
+
+def revisions() -> list[str]:
+    """The revisions of the schema that this program knows, the newest first."""
+    return [one.revision for one in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
+
+
+async def revision(engine: AsyncEngine) -> str | None:
+    """The revision of a database's schema; None when it has none."""
+    async with engine.connect() as connection:
+        return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
 
 
 def schema_id() -> str:

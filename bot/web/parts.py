@@ -1,0 +1,33 @@
+"""What one process consists of, as its HTTP pages need to know it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.channels import Channel, Receive
+
+RECEIVER, WORKER, SENDER, CONSOLE = "receiver", "worker", "sender", "console"
+ROLES = frozenset({RECEIVER, WORKER, SENDER, CONSOLE})
+"""What a process may do; one process may do all of it."""
+
+States = Callable[[], Awaitable[Mapping[str, str | None]]]
+"""Asks each address of a service: None when it works, else what is wrong, in a few words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """A process. What a role has no use for keeps its default."""
+
+    roles: Collection[str] = ROLES
+    engine: AsyncEngine
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    receive: Receive | None = None
+    # None: this process takes no updates
+    nlu: States | None = None
+    webhooks: bool = False
+    # the messengers call us: a channel that fetches nothing is no sign of trouble
+    stalled: float = 20.0
+    # seconds after which a worker without a sign of life counts as dead
