@@ -1,17 +1,19 @@
 """The composition root: builds every part of a worker, starts it and stops it. The only file that names them all.
 
 content   the pack, with the settings of the shop file put over its own, and the shop file's demo CRM and agents
-Assistant one worker of one database: receives, takes turns, delivers, sweeps; with or without channels
+Assistant one process of one database: receives, takes turns, delivers, sweeps, or only some of it
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -24,6 +26,7 @@ from bot.clients.crm_demo import DemoCrm
 from bot.clients.shop import Shop
 from bot.clock import Clock, SystemClock
 from bot.errors import ChannelStopped, SettingsInvalid
+from bot.leader import Leader
 from bot.patience import Patience
 from bot.settings import Settings
 from flows.load import PACKS
@@ -33,6 +36,10 @@ log = logging.getLogger(__name__)
 CHANNEL_PAUSE = 5.0
 """Seconds before a channel that failed is tried again; one whose token is refused waits `TOKEN_PAUSE`."""
 TOKEN_PAUSE = 60.0
+STORED_WITHIN = 10.0
+"""Seconds that what has come in already gets to be stored when the process is stopped."""
+FETCHERS = 2
+"""Conversations whose attachments one process fetches at the same time."""
 
 
 # -------------------------------------------------------------------------------------------------------------- content
@@ -67,7 +74,23 @@ def load_content(pack_name: str, shop_file: Path | None = None, *, now: datetime
     return Content(pack=shop_files.with_settings(pack, shop), shop=shop)
 
 
-# ------------------------------------------------------------------------------------------------------------ the worker
+# ----------------------------------------------------------------------------------------------------------- the process
+class Role(StrEnum):
+    """What a process does. Any number of processes have any of them, on one database."""
+
+    RECEIVER = "receiver"
+    # takes in what customers write; of all receivers one at a time asks a messenger for news
+    WORKER = "worker"
+    # takes turns, and looks for what has fallen due or was left behind
+    SENDER = "sender"
+    # delivers messages, fetches attachments
+    CONSOLE = "console"
+    # shows how all of it is
+
+
+EVERYTHING = frozenset(Role)
+
+
 class SwitchableCrm(Crm, Protocol):
     """A `Crm` whose systems can be made not to answer (scripted conversations)."""
 
@@ -82,7 +105,7 @@ def _reopen_hours(settings: Settings, pack: flows.Pack) -> float:
 
 
 class Assistant:
-    """One worker of one database. Use as an asynchronous context manager; then `run`, or `settle` by hand."""
+    """One process of one database. Use as an asynchronous context manager; then `run`, or `settle` by hand."""
 
     def __init__(
         self,
@@ -91,6 +114,7 @@ class Assistant:
         nlu: Nlu,
         *,
         settings: Settings,
+        roles: Collection[Role] = EVERYTHING,
         clock: Clock | None = None,
         quiet: float | None = None,
         down: Callable[[], frozenset[str]] | None = None,
@@ -100,14 +124,30 @@ class Assistant:
 
         `crm`: the shop's own systems; by default the demo CRM of the shop file.
         """
-        self.content, self.settings = content, settings
+        self.content, self.settings, self.roles = content, settings, frozenset(roles)
         self.clock: Clock = clock or SystemClock()
         self.quiet = settings.quiet_seconds if quiet is None else quiet
-        self.engine = database.make_engine(address, size=settings.workers + 2)
+        self.address = address
+        self.kinds = {
+            name: number
+            for role, name, number in (
+                (Role.WORKER, jobs.TURN, settings.workers), (Role.SENDER, jobs.DELIVERY, settings.senders),
+            )
+            if role in self.roles
+        }  # fmt: skip
+        at_work = sum(self.kinds.values())
+        self.engine = database.make_engine(address, size=at_work + 2)
         self.sessions = database.make_sessions(self.engine)
-        self.jobs = jobs.Jobs(address, workers=settings.workers, stalled=settings.stalled_seconds)
+        self.jobs = jobs.Jobs(
+            address,
+            workers=max(at_work // 2, 1),
+            stalled=settings.stalled_seconds,
+            heartbeat=settings.heartbeat_seconds,
+        )
         self.offsets = conversations.StoredOffsets(self.sessions)
         self.channels: dict[str, Channel] = {}
+        self.leaders: dict[str, Leader] = {}
+        # of the channels that one process at a time runs
         zone = str(content.pack.manifest.settings["timezone"])
         self.crm: SwitchableCrm = crm or DemoCrm(content.shop, now=self.clock.now, timezone=zone)
         self.desk = requests.Desk(
@@ -124,6 +164,9 @@ class Assistant:
         )  # fmt: skip
         self.jobs.register(jobs.TURN, self._take_turn)
         self.jobs.register(jobs.DELIVERY, self._deliver)
+        self._taking_in = 0
+        self._all_taken_in = asyncio.Event()
+        self._all_taken_in.set()
 
     async def __aenter__(self) -> Self:
         await self.jobs.__aenter__()
@@ -136,14 +179,28 @@ class Assistant:
             await channel.close()
         await self.engine.dispose()
 
-    def add(self, channel: Channel) -> None:
-        """Connect a channel."""
+    def add(self, channel: Channel, *, bot: str | None = None) -> None:
+        """Connect a channel. `bot`: whose updates it fetches, if only one process of the installation may do that."""
         self.channels[channel.name] = channel
+        if bot is not None:
+            self.leaders[channel.name] = Leader(self.address, f"{channel.name}:{bot}")
+
+    def connect(self) -> None:
+        """Connect the messengers whose tokens are set."""
+        for channel, bot in messengers(self.settings, self.content.pack, self.offsets):
+            self.add(channel, bot=bot)
 
     async def receive(self, incoming: Incoming, *, turn: bool = True) -> None:
         """Store an update of a messenger together with the turn that will answer it."""
-        async with self.sessions.begin() as session:
-            await conversations.receive(session, self.jobs, incoming, quiet=self.quiet, turn=turn)
+        self._taking_in += 1
+        self._all_taken_in.clear()
+        try:
+            async with self.sessions.begin() as session:
+                await conversations.receive(session, self.jobs, incoming, quiet=self.quiet, turn=turn)
+        finally:
+            self._taking_in -= 1
+            if not self._taking_in:
+                self._all_taken_in.set()
 
     async def sweep(self) -> None:
         """Do what has fallen due, and give work that was left behind a job again."""
@@ -154,23 +211,43 @@ class Assistant:
         await self.jobs.run_until_idle()
 
     async def run(self, *, until: Channel | None = None) -> None:
-        """Work, and listen to the channels, until cancelled or until one of them (a terminal) has ended."""
-        listening = {name: self._listen(channel) for name, channel in self.channels.items()}
-        tasks = [asyncio.create_task(work, name=name) for name, work in listening.items()]
-        worker = asyncio.create_task(self.jobs.run(self.sweep, every=self.settings.sweep_seconds), name="worker")
-        last = [task for task in tasks if until is None or task.get_name() == until.name]
+        """Do what the process's roles are, until cancelled or until one of the channels (a terminal) has ended.
+
+        Cancelled, it finishes what is in hand: what has come in is stored, turns and calls that were begun are ended.
+        """
+        heard = self.channels if Role.RECEIVER in self.roles else {}
+        receivers = [asyncio.create_task(self._listen(one), name=name) for name, one in heard.items()]
+        tasks = [asyncio.create_task(self._work(), name="jobs")] if self.kinds else []
+        idle = asyncio.create_task(asyncio.Event().wait(), name="idle")
+        last = [task for task in receivers if until is not None and task.get_name() == until.name]
         try:
-            await asyncio.wait([worker, *last], return_when=asyncio.FIRST_COMPLETED) if until else await worker
+            await asyncio.wait([idle, *tasks, *last], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (worker, *tasks):
+            for task in (idle, *tasks):
                 task.cancel()
-            ended = await asyncio.gather(worker, *tasks, return_exceptions=True)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STORED_WITHIN):
+                    await self._all_taken_in.wait()
+            for task in receivers:
+                task.cancel()
+            ended = await asyncio.gather(*receivers, *tasks, return_exceptions=True)
         for outcome in ended:
             if isinstance(outcome, Exception):
                 raise outcome
 
+    async def _work(self) -> None:
+        sweep = self.sweep if Role.WORKER in self.roles else None
+        await self.jobs.run(sweep, every=self.settings.sweep_seconds, kinds=self.kinds)
+
     async def _listen(self, channel: Channel) -> None:
-        """Keep a channel running. One that fails never takes the others with it."""
+        """Keep a channel running, in one process at a time. One that fails never takes the others with it."""
+        leader = self.leaders.get(channel.name)
+        if leader is None:
+            await self._run_channel(channel)
+        else:
+            await leader.run(lambda: self._run_channel(channel))
+
+    async def _run_channel(self, channel: Channel) -> None:
         while True:
             pause = CHANNEL_PAUSE
             try:
@@ -201,26 +278,30 @@ class Assistant:
                 )  # fmt: skip
 
 
-def messengers(settings: Settings, pack: flows.Pack, offsets: conversations.StoredOffsets) -> list[Channel]:
-    """The messengers whose tokens are set. What their menus and buttons say is the pack's."""
+def messengers(settings: Settings, pack: flows.Pack, offsets: conversations.StoredOffsets) -> list[tuple[Channel, str]]:
+    """The messengers whose tokens are set, each with what names its bot. What their menus and buttons say is the pack's."""
     words = pack.manifest.settings
     commands: dict[str, str] = dict(words.get("commands") or {})
-    made: list[Channel] = []
+    made: list[tuple[Channel, str]] = []
     # imported where they are used: aiogram alone takes seconds that a talk in the terminal need not wait for
     if settings.telegram_token is not None:
         from bot.channels.telegram import TelegramChannel
 
-        made.append(
-            TelegramChannel(
-                settings.telegram_token.get_secret_value(), offsets, api_base=settings.telegram_api_base,
-                commands=commands, contact_title=words.get("contact_title"),
-            )
-        )  # fmt: skip
+        token = settings.telegram_token.get_secret_value()
+        telegram = TelegramChannel(
+            token,
+            offsets,
+            api_base=settings.telegram_api_base,
+            commands=commands,
+            contact_title=words.get("contact_title"),
+        )
+        made.append((telegram, token.partition(":")[0]))
     if settings.vk_token is not None:
         from bot.channels.vk import VkChannel
 
         token = settings.vk_token.get_secret_value()
-        made.append(VkChannel(token, offsets, api_base=settings.vk_api_base, commands=commands))
+        vk = VkChannel(token, offsets, api_base=settings.vk_api_base, commands=commands)
+        made.append((vk, hashlib.sha256(token.encode()).hexdigest()))
     return made
 
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from bot import cli_nlu, cli_scripts, programs
-from bot.app import Store
+from bot.app import EVERYTHING, Role, Store
 from bot.cli_support import PackName, ShopFile, clock, console, go, settings_of
 from bot.progress import on_console
 
@@ -35,9 +35,14 @@ def demo(shop: ShopFile = None, pack: PackName = None) -> None:
 
 
 @app.command()
-def run() -> None:
-    """Work for the messengers whose tokens are set, without a terminal."""
-    go(programs.run(settings_of("run", to_stderr=True), console))
+def run(
+    role: Annotated[
+        list[Role] | None,
+        typer.Option("--role", help="What this process does; repeat for several. Default: all of it."),
+    ] = None,
+) -> None:
+    """Work for the messengers whose tokens are set, without a terminal. Any number of processes share one database."""
+    go(programs.run(settings_of("run", to_stderr=True), console, roles=frozenset(role or EVERYTHING)))
 
 
 @app.command()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import time
 import warnings
 from collections.abc import Coroutine
 from datetime import UTC, datetime
@@ -31,6 +33,8 @@ Into = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 PLAIN_WIDTH = 130
 """Columns of tables and trees where the output is no terminal."""
+SAME_SIGNAL = 0.5
+"""Seconds in which a second signal is the first one, come by another way: a terminal and `uv` both pass Ctrl-C on."""
 console = Console(stderr=True)
 WRONG_USAGE = (str, SettingsInvalid, ShopInvalid, flows.PackInvalid)
 warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
@@ -84,7 +88,7 @@ def settings_of(name: str, *, to_stderr: bool = False, **changes: Any) -> Settin
 
 
 def go(work: Coroutine[Any, Any, int]) -> NoReturn:
-    """Run a command to its end; Ctrl-C and SIGTERM end it in good order."""
+    """Run a command to its end; Ctrl-C and SIGTERM end it in good order, a second one at once."""
     try:
         status = asyncio.run(_stoppable(work))
     except (FirstlineError, flows.FlowError) as error:
@@ -97,11 +101,16 @@ def go(work: Coroutine[Any, Any, int]) -> NoReturn:
 async def _stoppable(work: Coroutine[Any, Any, int]) -> int:
     loop, main = asyncio.get_running_loop(), asyncio.ensure_future(work)
     stopped: list[int] = []
+    begun = 0.0
 
     def stop(number: int) -> None:
+        nonlocal begun
         if not stopped:
             stopped.append(number)
+            begun = time.monotonic()
             main.cancel()
+        elif time.monotonic() - begun > SAME_SIGNAL:
+            os._exit(128 + number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stop, number)

@@ -43,6 +43,11 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 7_264_001
 """Key of the advisory lock under which one process migrates while others wait."""
 TEMPLATE_LOCK = 7_264_002
+LIVELY: dict[str, int] = {
+    "connect_timeout": 5, "keepalives": 1, "keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3,
+    "tcp_user_timeout": 6000,
+}  # fmt: skip
+"""What libpq is told, so that a server that is gone without a word (network, power) is noticed within seconds."""
 
 
 # ----------------------------------------------------------------------------------------------------- addresses
@@ -69,13 +74,9 @@ def with_database(address: str, name: str) -> str:
 def make_engine(address: str, *, size: int = 10) -> AsyncEngine:
     """Make the engine. Connections are tried before use, so a restarted PostgreSQL is no error."""
     return create_async_engine(
-        engine_url(address),
-        pool_size=size,
-        max_overflow=size,
-        pool_pre_ping=True,
-        pool_recycle=1800,
-        hide_parameters=True,  # they are customers' words, and errors go to the log
-    )
+        engine_url(address), pool_size=size, max_overflow=4, pool_pre_ping=True, pool_recycle=1800,
+        connect_args=LIVELY, hide_parameters=True,  # parameters are customers' words: no error may carry them into a log
+    )  # fmt: skip
 
 
 def make_sessions(engine: AsyncEngine) -> Sessions:

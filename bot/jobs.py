@@ -1,20 +1,24 @@
 """Durable work: turns to take and messages to deliver, in PostgreSQL, by procrastinate.
 
 A job is an INSERT in the transaction of what it is about. Its `lock` keeps the jobs of one conversation in order, its
-queueing lock joins a burst into one job (T3): the job takes *all* that is there. Nothing depends on a job surviving: what
-is unread or unsent in the tables is found by the sweep and gets a job again.
+queueing lock joins a burst into one job (T3): the job takes *all* that is there. Each kind has a queue of its own name, so
+that a process may do some kinds only. Nothing depends on a job surviving: what is unread or unsent in the tables is found
+by the sweep and gets a job again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Self
 
 import procrastinate
+import psycopg
 from procrastinate import exceptions
-from procrastinate.jobs import Status
+from procrastinate.jobs import DeleteJobCondition, Status
+from procrastinate.worker import Worker
+from psycopg.rows import dict_row
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import database
@@ -25,27 +29,59 @@ Work = Callable[[int], Awaitable[object]]
 """What a job does: gets a conversation's id."""
 Sweep = Callable[[], Awaitable[object]]
 
-TURN, DELIVERY = "turn", "delivery"
-HEARTBEAT = 4.0
+TURN, DELIVERY, FILES = "turn", "delivery", "files"
 POLL = 0.25
 """Seconds between two looks for jobs whose time has come; new ones are announced by PostgreSQL."""
-LONGEST_BACKOFF = 120.0
+LONGEST_BACKOFF = 30.0
+STOP_WITHIN = 20.0
+"""Seconds that the work in hand gets to end when the process is stopped."""
+RECONNECT = 2.0
+"""After so many seconds the pool gives up a lost connection and makes new ones when they are asked for: its own pauses
+grow to minutes while PostgreSQL is away."""
+
+# A worker that gave no sign of life is dead, unless PostgreSQL itself was away: then all look dead for a moment.
+# Jobs without a worker are those of one that has left and could not say what became of them.
+_RESCUE = """
+DELETE FROM procrastinate_jobs WHERE id IN (
+    SELECT job.id FROM procrastinate_jobs job LEFT JOIN procrastinate_workers worker ON worker.id = job.worker_id
+    WHERE job.status = 'doing' AND (
+        worker.id IS NULL
+        OR worker.last_heartbeat < now() - make_interval(secs => %(stalled)s)
+        AND pg_postmaster_start_time() < now() - make_interval(secs => %(stalled)s)
+    )
+    FOR UPDATE OF job SKIP LOCKED
+) RETURNING task_name, (args ->> 'conversation_id')::bigint AS conversation_id
+"""
+_BURY = """
+DELETE FROM procrastinate_workers
+WHERE last_heartbeat < now() - make_interval(secs => %(stalled)s)
+AND pg_postmaster_start_time() < now() - make_interval(secs => %(stalled)s)
+"""
 
 
 class Jobs:
     """The queue of durable work of one database."""
 
-    def __init__(self, address: str, *, workers: int = 8, stalled: float = 20.0) -> None:
-        """`stalled`: seconds without a sign of life after which a worker's jobs are done by another."""
-        self._workers, self._stalled = workers, stalled
+    def __init__(self, address: str, *, workers: int = 8, stalled: float = 8.0, heartbeat: float = 2.0) -> None:
+        """`workers`: jobs at the same time. `stalled`: seconds without a sign of life (given every `heartbeat` seconds)
+        after which a process's jobs are done by another."""
+        self._workers, self._stalled, self._heartbeat = workers, stalled, heartbeat
         connector = procrastinate.PsycopgConnector(
-            conninfo=database.conninfo(address), min_size=1, max_size=workers + 3, timeout=10.0
-        )
+            conninfo=database.conninfo(address), kwargs=database.LIVELY, min_size=1, max_size=workers + 3, timeout=10.0,
+            reconnect_timeout=RECONNECT,
+        )  # fmt: skip
+        self._connector = connector
         self._app = procrastinate.App(connector=connector)
+        self._names: list[str] = []
+        # kinds of jobs that are known how to do
         self._worker_id: int | None = None
+        self._left: set[int] = set()
+        # workers of this process that ended without being able to say so
         self._failures: dict[tuple[str, int], int] = {}
+        self.stopping = False
+        # the process ends: long work is to leave off where it can
 
-    async def __aenter__(self) -> Jobs:
+    async def __aenter__(self) -> Self:
         await self._app.open_async()
         return self
 
@@ -58,27 +94,33 @@ class Jobs:
         """Say what the jobs of a name do. What it raises is logged and tried again, later and later."""
 
         async def run(conversation_id: int) -> None:
+            key = name, conversation_id
             try:
                 await work(conversation_id)
-                self._failures.pop((name, conversation_id), None)
+                self._failures.pop(key, None)
+            except asyncio.CancelledError:  # stopped in the middle: another process does it
+                await self.again(name, conversation_id, 0.0)
+                raise
             except Exception:
-                failures = self._failures[name, conversation_id] = self._failures.get((name, conversation_id), 0) + 1
+                failures = self._failures[key] = self._failures.get(key, 0) + 1
                 delay = min(2.0**failures, LONGEST_BACKOFF)
                 log.exception("job_failed", extra={"job": name, "conversation": conversation_id, "again_in_s": delay})
                 await self.again(name, conversation_id, delay)
 
-        self._app.task(name=name)(run)
+        self._app.task(name=name, queue=name)(run)
+        self._names.append(name)
 
     # ------------------------------------------------------------------------------------------------ adding jobs
     async def turn(self, session: AsyncSession, conversation_id: int, *, delay: float = 0.0) -> bool:
         """Add a turn for a conversation, in the session's transaction; False when one waits already."""
-        return await self._add(session, TURN, conversation_id, delay)
+        return await self.add(session, TURN, conversation_id, delay=delay)
 
     async def delivery(self, session: AsyncSession, conversation_id: int, *, delay: float = 0.0) -> bool:
         """Add a delivery of a conversation's outbox, in the session's transaction; False when one waits already."""
-        return await self._add(session, DELIVERY, conversation_id, delay)
+        return await self.add(session, DELIVERY, conversation_id, delay=delay)
 
-    async def _add(self, session: AsyncSession, name: str, conversation_id: int, delay: float) -> bool:
+    async def add(self, session: AsyncSession, name: str, conversation_id: int, *, delay: float = 0.0) -> bool:
+        """Add a job of a kind for a conversation, in the session's transaction; False when one waits already."""
         added = _added(session)
         if (name, conversation_id) in added:
             return False
@@ -104,29 +146,57 @@ class Jobs:
     def _job(self, name: str, conversation_id: int, delay: float, connection: Any) -> Any:
         lock = f"{name}:{conversation_id}"
         when: dict[str, Any] = {"schedule_in": {"seconds": delay}} if delay > 0 else {}
-        return self._app.configure_task(name=name, lock=lock, queueing_lock=lock, connection=connection, **when)
+        return self._app.configure_task(
+            name=name, queue=name, lock=lock, queueing_lock=lock, connection=connection, **when
+        )
 
     # ------------------------------------------------------------------------------------------------ doing them
-    async def run(self, sweep: Sweep | None = None, *, every: float = 5.0) -> None:
+    async def run(
+        self, sweep: Sweep | None = None, *, every: float = 2.0, kinds: Mapping[str, int] | None = None
+    ) -> None:
         """Do jobs until cancelled, and look every few seconds for what has fallen due or was left behind.
 
-        Outlives a restart of PostgreSQL.
+        kinds: which jobs, and how many of each at the same time, apart from one another; by default all, together.
+        Cancelled, it lets the work in hand end, for STOP_WITHIN seconds at most. Outlives a restart of PostgreSQL.
         """
-        sweeper = asyncio.create_task(self._sweep_for_ever(sweep, every), name="sweep")
+        self.stopping = False
+        together = [(self._names, self._workers)]
+        groups = together if kinds is None else [([name], number) for name, number in kinds.items()]
+        loops = [asyncio.create_task(self._work(names, number), name="worker") for names, number in groups]
+        loops.append(asyncio.create_task(self._sweep_for_ever(sweep, every), name="sweep"))
         try:
-            while True:
-                try:
-                    await self._app.run_worker_async(
-                        concurrency=self._workers, fetch_job_polling_interval=POLL, install_signal_handlers=False,
-                        update_heartbeat_interval=HEARTBEAT, stalled_worker_timeout=self._stalled,
-                        delete_jobs="always", shutdown_graceful_timeout=10.0,
-                    )  # fmt: skip
-                except exceptions.ConnectorException as error:
-                    log.warning("worker_lost_the_store", extra={"error": str(error)})
-                await asyncio.sleep(1.0)
+            await asyncio.gather(*loops)
         finally:
-            sweeper.cancel()
-            await asyncio.gather(sweeper, return_exceptions=True)
+            self.stopping = True
+            loops.reverse()  # the sweep first: nothing new is begun
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+
+    async def _work(self, names: Collection[str], concurrency: int) -> None:
+        """Do jobs of some kinds; begin anew when the store was lost."""
+        while True:
+            worker = Worker(
+                self._app, queues=names, concurrency=concurrency, fetch_job_polling_interval=POLL,
+                install_signal_handlers=False, update_heartbeat_interval=self._heartbeat, stalled_worker_timeout=86_400.0,
+                abort_job_polling_interval=86_400.0, delete_jobs=DeleteJobCondition.ALWAYS,
+                shutdown_graceful_timeout=STOP_WITHIN,
+            )  # fmt: skip
+            try:
+                await self._unregister_the_left()
+                await worker.run()  # type: ignore[no-untyped-call]
+            except exceptions.ConnectorException as error:
+                log.warning("worker_lost_the_store", extra={"error": type(error.__cause__ or error).__name__})
+            if worker.worker_id is not None:
+                self._left.add(worker.worker_id)
+            await asyncio.sleep(1.0)
+
+    async def _unregister_the_left(self) -> None:
+        """Let go of the jobs of this process's workers that ended with the store away: nobody is at them any more."""
+        while self._left:
+            left = next(iter(self._left))
+            await self._app.job_manager.unregister_worker(left)
+            self._left.discard(left)
 
     async def run_until_idle(self) -> int:
         """Do all jobs that are due, in order, and return their number (scripted conversations, tests)."""
@@ -140,15 +210,20 @@ class Jobs:
         return done
 
     async def rescue_stalled(self) -> int:
-        """Do the jobs of dead workers again; return their number (T6)."""
-        manager, rescued = self._app.job_manager, 0
-        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=self._stalled):
-            assert job.id is not None
-            log.warning("job_stalled", extra={"job": job.task_name, "given": dict(job.task_kwargs)})
-            await manager.finish_job(job, status=Status.FAILED, delete_job=True)
-            await self.again(job.task_name, int(str(job.task_kwargs["conversation_id"])), 0.0)
-            rescued += 1
-        await manager.prune_stalled_workers(self._stalled)
+        """Do the jobs of dead workers again; return their number (T6). Any number of processes may look at once."""
+        rescued = 0
+        async with self._connector.pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(_RESCUE, {"stalled": self._stalled})
+            for left in await cursor.fetchall():
+                log.warning("job_stalled", extra={"job": left["task_name"], "conversation": left["conversation_id"]})
+                job = self._job(left["task_name"], left["conversation_id"], 0.0, connection)
+                try:
+                    async with connection.transaction():
+                        await job.defer_async(conversation_id=left["conversation_id"])
+                except exceptions.AlreadyEnqueued:
+                    pass
+                rescued += 1
+            await cursor.execute(_BURY, {"stalled": self._stalled})
         return rescued
 
     async def _sweep_for_ever(self, sweep: Sweep | None, every: float) -> None:
@@ -158,6 +233,8 @@ class Jobs:
                 await self.rescue_stalled()
                 if sweep is not None:
                     await sweep()
+            except (psycopg.Error, exceptions.ConnectorException, OSError) as error:
+                log.warning("sweep_lost_the_store", extra={"error": type(error).__name__})
             except Exception:
                 log.exception("sweep_failed")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import func, select
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
@@ -226,4 +226,4 @@ def store_failed(error: Exception) -> bool:
     """Whether the database itself failed, not what was asked of it: then the lines stay unread and the job comes again."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
-    return isinstance(error, SQLAlchemyError)
+    return isinstance(error, SQLAlchemyError) and not isinstance(error, StatementError)  # a value that cannot be stored

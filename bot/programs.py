@@ -12,16 +12,16 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
 from bot import events, nlu_service
-from bot.app import Assistant, Content, Store, load_content, messengers
+from bot.app import EVERYTHING, Assistant, Content, Role, Store, load_content
 from bot.chat import RunClock, Script, SwitchedNlu, Switches
-from bot.clients.nlu import HttpNlu
+from bot.clients.nlu import NluServices
 from bot.errors import FirstlineError, NluUnavailable
 from bot.home import Home
 from bot.progress import Steps, on_console
@@ -36,16 +36,16 @@ DEMO_QUIET = 0.3
 
 # ------------------------------------------------------------------------------------------------------ parts of them
 @contextlib.asynccontextmanager
-async def nlu_client(settings: Settings, steps: Steps, *, lasting: bool = False) -> AsyncIterator[HttpNlu]:
-    """A client of the NLU: of the service that is configured, of one that runs already, or of one started for us."""
+async def nlu_client(settings: Settings, steps: Steps, *, lasting: bool = False) -> AsyncIterator[NluServices]:
+    """A client of the NLU: of the services that are configured, of one that runs already, or of one started for us."""
     async with contextlib.AsyncExitStack() as stack:
         if settings.nlu_url is not None:
             token = settings.nlu_token.get_secret_value() if settings.nlu_token else None
-            client = HttpNlu(settings.nlu_url, token=token, timeout=settings.nlu_timeout)
+            client = NluServices.at(settings.nlu_url, token=token, timeout=settings.nlu_timeout)
         else:
             home = Home(settings.home).make()
             service = await stack.enter_async_context(nlu_service.serving(home, steps, lasting=lasting))
-            client = HttpNlu(service.url, token=service.token, timeout=settings.nlu_timeout)
+            client = NluServices.at(service.url, token=service.token, timeout=settings.nlu_timeout)
         stack.push_async_callback(client.close)
         try:
             await client.model()
@@ -55,7 +55,7 @@ async def nlu_client(settings: Settings, steps: Steps, *, lasting: bool = False)
 
 
 @contextlib.asynccontextmanager
-async def nlu_that_reads(settings: Settings, steps: Steps) -> AsyncIterator[HttpNlu]:
+async def nlu_that_reads(settings: Settings, steps: Steps) -> AsyncIterator[NluServices]:
     """Like `nlu_client`, for what makes no sense without a reading. Raises NluUnavailable."""
     async with nlu_client(settings, steps) as nlu:
         await nlu.model()
@@ -64,9 +64,12 @@ async def nlu_that_reads(settings: Settings, steps: Steps) -> AsyncIterator[Http
 
 @contextlib.asynccontextmanager
 async def started(
-    settings: Settings, steps: Steps, *, lasting: bool, scratch: bool
-) -> AsyncIterator[tuple[HttpNlu, str]]:
-    """The NLU and the database, started side by side. `scratch`: an empty database that is gone afterwards."""
+    settings: Settings, steps: Steps, *, lasting: bool, scratch: bool, reads: bool = True
+) -> AsyncIterator[tuple[NluServices, str]]:
+    """The NLU and the database, started side by side. `scratch`: an empty database that is gone afterwards.
+
+    `reads`: whether anything is going to be read; otherwise no NLU service is asked for or started.
+    """
     nlu_parts, store_parts = contextlib.AsyncExitStack(), contextlib.AsyncExitStack()
 
     async def database() -> str:
@@ -80,9 +83,10 @@ async def started(
     async with store_parts, nlu_parts:
         try:
             async with asyncio.TaskGroup() as group:
-                nlu = group.create_task(
-                    nlu_parts.enter_async_context(nlu_client(settings, steps, lasting=lasting)), name="nlu"
+                client = (
+                    nlu_client(settings, steps, lasting=lasting) if reads else contextlib.nullcontext(NluServices([]))
                 )
+                nlu = group.create_task(nlu_parts.enter_async_context(client), name="nlu")
                 address = group.create_task(database(), name="database")
         except BaseExceptionGroup as several:
             raise first_error(several) from None
@@ -107,29 +111,33 @@ async def demo(settings: Settings, console: Console) -> int:
             nlu, address = await stack.enter_async_context(started(settings, steps, lasting=True, scratch=False))
             with steps.step("Demo shop and worker") as step:
                 assistant = Assistant(address, content, nlu, settings=settings, quiet=DEMO_QUIET)
-                for channel in messengers(settings, content.pack, assistant.offsets):
-                    assistant.add(channel)
+                assistant.connect()
                 await stack.enter_async_context(assistant)
                 step.update(f"{len(content.shop.customers)} customers, {len(content.shop.orders)} orders")
         await _talk(assistant)
     return 0
 
 
-async def run(settings: Settings, console: Console) -> int:
+async def run(settings: Settings, console: Console, *, roles: Collection[Role] = EVERYTHING) -> int:
     """Work without a terminal, with the channels whose tokens are set, until stopped."""
     content = load_content(settings.pack, settings.shop_file, now=datetime.now(UTC))
     async with contextlib.AsyncExitStack() as stack:
         with on_console(console) as steps:
-            nlu, address = await stack.enter_async_context(started(settings, steps, lasting=True, scratch=False))
-            assistant = Assistant(address, content, nlu, settings=settings)
-            for channel in messengers(settings, content.pack, assistant.offsets):
-                assistant.add(channel)
+            thinks = Role.WORKER in roles
+            parts = started(settings, steps, lasting=True, scratch=False, reads=thinks)
+            nlu, address = await stack.enter_async_context(parts)
+            assistant = Assistant(address, content, nlu, settings=settings, roles=roles)
+            assistant.connect()
             await stack.enter_async_context(assistant)
         if not assistant.channels:
             console.print("No channel: set FIRSTLINE_TELEGRAM_TOKEN or FIRSTLINE_VK_TOKEN to connect a messenger.")
         names = ", ".join(assistant.channels) or "no channels"
-        console.print(f"Firstline works ({names}). Ctrl-C ends it.", highlight=False)
-        log.info("started", extra={"channels": list(assistant.channels), "pack": content.pack.version})
+        does = "" if set(roles) == EVERYTHING else f" as {', '.join(sorted(roles))}"
+        console.print(f"Firstline works{does} ({names}). Ctrl-C ends it.", highlight=False)
+        log.info(
+            "started",
+            extra={"channels": list(assistant.channels), "pack": content.pack.version, "roles": sorted(roles)},
+        )
         await assistant.run()
     return 0
 

@@ -87,11 +87,22 @@ class Settings(BaseSettings):
     sentry_dsn: SecretStr | None = None
 
     workers: int = Field(default=8, ge=1)
-    # jobs done at the same time by one process
-    sweep_seconds: float = Field(default=5.0, gt=0)
-    # how often is looked for what has fallen due
-    stalled_seconds: float = Field(default=20.0, gt=0)
-    # a job whose worker gave no sign of life for so long is done again
+    # turns taken at the same time by one process
+    senders: int = Field(default=8, ge=1)
+    # conversations that one process delivers to at the same time
+    heartbeat_seconds: float = Field(default=2.0, gt=0)
+    # how often a process says that it lives
+    stalled_seconds: float = Field(default=8.0, gt=0)
+    # a job whose process gave no sign of life for so long is done again
+    sweep_seconds: float = Field(default=2.0, gt=0)
+    # how often is looked for what has fallen due or was left behind
+
+    telegram_per_second: float = Field(default=25.0, gt=0)
+    # messages that all processes together send; Telegram takes 30
+    telegram_chat_seconds: float = Field(default=1.0, ge=0)
+    # between two messages of one chat, after a burst of three
+    vk_per_second: float = Field(default=18.0, gt=0)
+    # VK takes 20 calls of any kind
 
     def url(self) -> str | None:
         """The database's address, or None for the embedded one."""

@@ -12,6 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.execute("UPDATE procrastinate_jobs SET queue_name = task_name WHERE status = 'todo'")  # each kind has its own now
     op.add_column('conversations', sa.Column('no_buttons', sa.Boolean(), server_default=sa.text('false'), nullable=False))
     op.add_column('messages', sa.Column('numbered', sa.Boolean(), server_default=sa.text('false'), nullable=False))
     op.create_table(
