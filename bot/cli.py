@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from bot import cli_nlu, cli_scripts, programs
+from bot import cli_bench, cli_nlu, cli_scripts, programs
 from bot.app import EVERYTHING, Role, Store
 from bot.cli_support import PackName, ShopFile, clock, console, go, settings_of
 from bot.progress import on_console
@@ -21,10 +21,9 @@ app = typer.Typer(
     name="firstline", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
     help="A shop's first line of support in Telegram and VK.",
 )  # fmt: skip
-bench_app = typer.Typer(no_args_is_help=True, help="Measure.")
 app.add_typer(cli_nlu.app, name="nlu")
 cli_scripts.add(app)
-app.add_typer(bench_app, name="bench")
+app.add_typer(cli_bench.app, name="bench")
 
 
 # ------------------------------------------------------------------------------------------------------------ commands
@@ -72,18 +71,6 @@ def migrate() -> None:
         return 0
 
     go(work())
-
-
-@bench_app.command("turns")
-def bench_turns(
-    conversations: Annotated[int, typer.Option(min=1, help="Conversations that write at the same time.")] = 50,
-    messages: Annotated[int, typer.Option(min=1, help="Messages of each.")] = 5,
-    as_json: Annotated[bool, typer.Option("--json", help="Figures as JSON.")] = False,
-) -> None:
-    """Measure whole turns, with the real NLU and PostgreSQL: turns a second, latency, where the time goes."""
-    from bot import bench
-
-    go(bench.turns(settings_of("bench"), console, conversations=conversations, messages=messages, as_json=as_json))
 
 
 def _version(wanted: bool) -> None:

@@ -14,9 +14,10 @@ import logging
 import secrets
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, MutableMapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import fasteners
 import psutil  # type: ignore[import-untyped]
@@ -247,7 +248,7 @@ class EmbeddedServer:
         # the wheel's lock is one file in /tmp for all users of the machine; ours belongs to the data
         PostgresServer._lock = fasteners.InterProcessLock(self.folder.parent / ".postgres.lock")
         with PostgresServer._lock:
-            self._forget_the_dead()
+            self._forget_the_dead(PostgresServer._instances)
         for attempt in range(1, 6):
             try:
                 server = get_server(self.folder)
@@ -278,15 +279,16 @@ class EmbeddedServer:
         if server is not None:
             server.cleanup()
 
-    def _forget_the_dead(self) -> None:
+    def _forget_the_dead(self, known: MutableMapping[Path, Any]) -> None:
         """Clear away what a killed process or a lost machine left behind.
 
         The wheel believes any process whose number stands in `postmaster.pid` to be the server (in a container the
         numbers come again), and keeps the server running for users that no longer exist.
         """
         pid_file, users = self.folder / "postmaster.pid", self.folder / ".handle_pids.json"
-        if pid_file.exists() and not _is_postgres(pid_file.read_text("utf-8")):
-            pid_file.unlink()
+        if not (pid_file.exists() and _is_postgres(pid_file.read_text("utf-8"))):
+            pid_file.unlink(missing_ok=True)
+            known.pop(self.folder.resolve(), None)  # this process knew it alive
         if users.exists():
             users.write_text(
                 json.dumps([pid for pid in json.loads(users.read_text("utf-8") or "[]") if psutil.pid_exists(pid)])

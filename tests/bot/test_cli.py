@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import flows
 from bot import cli, cli_nlu, programs
-from bot.bench import Times, example_messages, summary
+from bot.benches.turns import Times, example_messages, summary
 from bot.clients.shop import Order, Shop
 from bot.errors import FirstlineError, StoreUnavailable
 from tests.bot.world import MINI, ScriptedNlu
