@@ -46,8 +46,8 @@ class Outcome:
     # the customer was asked for patience meanwhile
 
 
-async def store(session: AsyncSession, tools: Tools, conversation: Conversation, outcome: Outcome) -> None:
-    """Store a turn with what explains it, carry its decision out, and keep what a trainer should see."""
+async def store(session: AsyncSession, tools: Tools, conversation: Conversation, outcome: Outcome) -> int:
+    """Store a turn with what explains it, carry its decision out, and keep what a trainer should see; return its id."""
     turn, decision = outcome.turn, outcome.decision
     read = flows.to_json(turn.parse) if turn.parse else None
     row = TurnRow(
@@ -65,6 +65,7 @@ async def store(session: AsyncSession, tools: Tools, conversation: Conversation,
         reasons = [name for name, holds in (("unsure", decision.unsure), ("handoff", decision.handoff)) if holds]
         for reason in reasons:
             await labels.collect(session, row.id, conversation.id, turn.text, reason, now=turn.now, read=read)
+    return row.id
 
 
 # ------------------------------------------------------------------------------------------------- carrying it out

@@ -135,7 +135,9 @@ async def _serve(
     if live.talking is not None:
         await _to_agent(session, tools, conversation, lines, turn, live.talking)
         return
+    begun = time.perf_counter()
     turn, notices = await _read(tools, turn), tools.pack.manifest.notices
+    read_ms = _ms_since(begun)
     if live.solved is not None:
         last = await conversations.last_said(session, conversation.id)
         asked = last is not None and last.sender == Sender.SYSTEM and last.request_id == live.solved.id
@@ -148,7 +150,7 @@ async def _serve(
         if back is Back.HELPED:
             await requests.close(session, tools.desk, conversation, live.solved, notices.helped, now=now)
             return
-    await _answer(session, tools, conversation, lines, turn, live.waiting)
+    await _answer(session, tools, conversation, lines, turn, live.waiting, read_ms=read_ms)
 
 
 async def _to_agent(
@@ -241,8 +243,10 @@ async def _answer(
     lines: list[Message],
     turn: flows.Turn,
     waiting: Request | None,
+    *,
+    read_ms: int,
 ) -> None:
-    """Decide, and store the decision with everything that it asks for."""
+    """Decide, and store the decision with everything that it asks for. `read_ms`: what reading the words took."""
     begun = time.perf_counter()
     if waiting is not None:
         turn = replace(turn, request=await timeline.describe(session, waiting, now=turn.now))
@@ -259,12 +263,19 @@ async def _answer(
         error = type(caught).__name__
         log.exception("turn_failed", extra={"conversation": conversation.id, "error": error})
         decision = to_people(tools.pack, turn)
-    ms = int((time.perf_counter() - begun) * 1000)
+    decided = time.perf_counter()
+    ms = int((decided - begun) * 1000)
     made = Outcome(
         lines=lines, turn=turn, decision=decision, waiting=waiting, error=error, ms=ms,
         waited=patience is not None and await waited(session, conversation.id, lines),
     )  # fmt: skip
-    await store(session, tools, conversation, made)
+    turn_id = await store(session, tools, conversation, made)
+    took = {"read_ms": read_ms, "decide_ms": ms, "store_ms": _ms_since(decided)}
+    log.info("turn_taken", extra={"conversation": conversation.id, "turn": turn_id, **took})
+
+
+def _ms_since(begun: float) -> int:
+    return round((time.perf_counter() - begun) * 1000)
 
 
 def _understood(parse: flows.Parse) -> dict[str, Any]:
