@@ -21,3 +21,27 @@ def turns(
     from bot.benches import turns
 
     go(turns.turns(settings_of("bench"), console, conversations=conversations, messages=messages, as_json=as_json))
+
+
+First = Annotated[float, typer.Option(min=0.1, help="Messages a second to begin with.")]
+Most = Annotated[float, typer.Option(min=0.1, help="Messages a second at which to stop.")]
+Seconds = Annotated[float, typer.Option(min=1, help="How long each rate is played.")]
+Seed = Annotated[int, typer.Option(help="Chooses the moments and the words.")]
+Short = Annotated[bool, typer.Option("--short", help="Two rates, a few seconds each: does it work at all?")]
+
+
+@app.command()
+def load(
+    first: First = 2.0,
+    most: Most = 60.0,
+    seconds: Seconds = 20.0,
+    seed: Seed = 1,
+    processes: Annotated[int, typer.Option(min=1, help="`firstline run` processes.")] = 1,
+    short: Short = False,
+    as_json: AsJson = False,
+) -> None:
+    """Messages a second of the whole system while 95 % of the answers come within a second, and where the time goes."""
+    from bot.benches import load
+
+    options = load.Options(first=first, most=most, seconds=seconds, seed=seed, processes=processes)
+    go(load.load(settings_of("bench"), console, options=options.shortened() if short else options, as_json=as_json))

@@ -143,6 +143,7 @@ class System:
         self.nlus: list[Nlu] = []
         self.address = ""
         # of the database
+        self.nlu_urls: list[str] = []
         self.ports: dict[str, int] = {}
         # of each program's health and metrics
 
@@ -155,6 +156,7 @@ class System:
             with self._steps.step("PostgreSQL"):
                 self.address = await self._stack.enter_async_context(self._database())
             nlu = await self._stack.enter_async_context(self._nlu())
+            self.nlu_urls = nlu["FIRSTLINE_NLU_URL"].split(",")
             (self.folder / "logs").mkdir(exist_ok=True)
             for name, arguments in self._wanted.items():
                 self.ports[name] = free_port()

@@ -193,7 +193,7 @@ def summary(latencies: Sequence[float], took: float, times: Times, *, conversati
         if name in where:
             where[name]["share_of_turns"] = round(sum(times.spent[name]) / in_turns, 2)
     return {
-        "machine": {"cores": os.cpu_count(), "memory_gib": _memory(), "processor": platform.machine()},
+        "machine": machine(),
         "conversations": conversations,
         "messages": len(latencies),
         "seconds": round(took, 1),
@@ -205,6 +205,11 @@ def summary(latencies: Sequence[float], took: float, times: Times, *, conversati
 
 def _ms(seconds: float) -> float:
     return round(seconds * 1000, 1)
+
+
+def machine() -> dict[str, Any]:
+    """The size of this machine."""
+    return {"cores": os.cpu_count(), "memory_gib": _memory(), "processor": platform.machine()}
 
 
 def _memory() -> int | None:
