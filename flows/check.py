@@ -206,7 +206,9 @@ def everything_is_used(pack: Pack) -> Iterator[Problem]:
     called = {step.call for step in steps if isinstance(step, Call)} | pressed | {manifest.before}
     called |= {name for name in (manifest.after, *(flow.beside for flow in pack.flows.values())) if name}
     called |= {step.otherwise for step in steps if isinstance(step, Collect) and step.otherwise}
-    called |= set(manifest.repair.model_dump().values()) | {name for name, flow in pack.flows.items() if flow.intents}
+    called |= set(manifest.repair.model_dump().values()) | {
+        name for name, flow in pack.flows.items() if flow.intents or flow.hears
+    }
     for kind, there, used in (
         ("phrase", pack.phrases, said),
         ("table", pack.tables, asked),

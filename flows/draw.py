@@ -84,7 +84,7 @@ def _block(pack: Pack, step: AnyStep) -> Block:
     what = targets(step)
     return Box(
         kind=kind_of(step), title=f"{verb(step)}: {what}" if what else verb(step), lines=lines, rules=step.rule, target=target,
-        ends=isinstance(step, Stop | HandoffStep),
+        ends=isinstance(step, Stop) or (isinstance(step, HandoffStep) and not step.goes_on),
     )  # fmt: skip
 
 

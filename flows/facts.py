@@ -6,6 +6,7 @@ was not asked yet raises `Needed`, which `decide` turns into a decision with loo
     topic, topics                          the request's intent; all intents of the turn
     previous_topic, topic_changed          the intent of the last request that was answered; whether this one is another
     turn.first .channel .length .edited .attachment .pressed .asked .now .text
+    turn.only .only_value                  the kind and value of the one entity that the message is, and nothing else
     request.open .number .state .queue .place .wait .due .agent .case     the open request with people
     queue_open.<queue>                     whether it works now
     misses, strays                         in a row
@@ -25,7 +26,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flows.decision import ConversationState, Lookup, Topic, Turn, Unavailable
+from flows.decision import ConversationState, Entity, Lookup, Topic, Turn, Unavailable
 from flows.hours import is_open
 from flows.known import Fact, Mention, Source, When, Words
 from flows.match import matches
@@ -158,6 +159,8 @@ class View:
             "turn.contact": lambda: turn.contact,
             "turn.attachment": lambda: turn.attachments[0].kind if turn.attachments else None,
             "turn.asked": lambda: self.state.asking.slot if self.state.asking else None,
+            "turn.only": lambda: only.entity if (only := only_entity(turn)) else None,
+            "turn.only_value": lambda: only.value if (only := only_entity(turn)) else None,
             "turn.now": lambda: turn.now,
             "turn.today": lambda: self.today.isoformat(),
             "turn.hour": lambda: turn.now.astimezone(self.tz).hour,
@@ -336,6 +339,14 @@ class View:
         if isinstance(condition, Mapping):
             return {key: self._filled(one) for key, one in condition.items()}
         return condition
+
+
+def only_entity(turn: Turn) -> Entity | None:
+    """The entity that a message consists of: a name, a phone, an order number and not a word besides."""
+    entities = turn.parse.entities if turn.parse else ()
+    if len(entities) != 1:
+        return None
+    return None if re.search(r"\w", turn.text.replace(entities[0].text, " ")) else entities[0]
 
 
 def _texts(value: Any, path: list[str]) -> str:

@@ -24,6 +24,7 @@ from flows.answers import (
 from flows.decision import Asking, ConversationState, Topic, Turn, Verdict
 from flows.facts import View, occurs
 from flows.known import Kind, Scope
+from flows.match import matches
 from flows.pack import Pack, Special
 from flows.phrases import fill, phrase
 
@@ -112,6 +113,8 @@ class Hearing:
         """Follow the NLU's reading of a message that answers no question."""
         turn, repair = self.turn, self.pack.manifest.repair
         assert turn.parse is not None
+        if (meant := self.meant_by_words()) is not None:
+            return meant
         slots = told(self.pack, turn)
         if self.state.offered and (yes := yes_or_no(self.pack, turn)) is not None and self.only_plain_answer():
             offered = self.state.offered
@@ -153,6 +156,18 @@ class Hearing:
                 return Heard([], [repair.not_understood], missed=True)
             return Heard([], [repair.ambiguous], digression=True)
         return Heard([], [repair.not_understood], missed=True)
+
+    def meant_by_words(self) -> Heard | None:
+        """The flow whose `hears` the message fits: «перезвоните мне», «белый» where nothing was asked."""
+        view = View(self.pack, self.turn, self.state, Topic(intent="", words=self.turn.text))
+        for name, flow in self.pack.flows.items():
+            if flow.hears is None or not matches(flow.hears, view.get):
+                continue
+            if flow.dialogue:
+                return Heard([], [name], digression=True)
+            self.keep(told(self.pack, self.turn))
+            return Heard([self.topic(flow.intents[0], self.turn.text, told(self.pack, self.turn))], [])
+        return None
 
     def takes_any_back(self) -> bool:
         parse = self.turn.parse
@@ -265,7 +280,10 @@ class Hearing:
                 for topic in self.state.open
             )
             self.state = replace(self.state.with_slot(asking.slot, value), open=open_topics)
-        self.note(asking, {asking.slot: value} if self.pack.slots[asking.slot].scope is Scope.TOPIC else {})
+        slot = self.pack.slots[asking.slot]
+        found = told(self.pack, self.turn) if slot.free else {}  # «завтра вечером» is a time to call, and a day
+        beside = {name: one for name, one in found.items() if name in slot.along and self.pack.slots[name].scope is Scope.TOPIC}
+        self.note(asking, {**beside, asking.slot: value} if slot.scope is Scope.TOPIC else beside)
 
     def fill_along(self, asking: Asking) -> bool:
         """Take what answers the question in another way: the phone where the name was asked for. Tell whether it did."""

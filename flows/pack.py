@@ -114,6 +114,8 @@ class HandoffStep(Step):
     # priority of the request; default: the pack's table
     category: str | None = None
     mark: Names = ()
+    goes_on: bool = False
+    # the bot still asks what people will need: the request is stored now, the answers are added to it
 
 
 class CaseStep(Step):
@@ -203,6 +205,8 @@ class Flow(Part):
     # a request that is heard even in the middle of an answer (a person, a claim, a theft)
     stray: bool = False
     # leads nowhere: the built-in `strays` counts such turns in a row
+    hears: When | None = None
+    # a message that fits is this flow's, whatever the NLU reads in it: words that mean nothing without the talk before
     steps: tuple[AnyStep, ...]
 
 
@@ -350,6 +354,8 @@ class Manifest(Part):
     # flow run when a request is answered, and before it is handed over (`handing_to` is then the queue)
     later: str | None = None
     # fact: the category that makes a handoff work for later (a callback); not known: it is live
+    later_by: str | None = None
+    # fact: the day at whose end that work is due, if that is later than its category's hours
     repair: Repair
     notices: Notices
     specialist: str

@@ -41,6 +41,7 @@ def every_when(pack: Pack) -> Iterator[tuple[str, When]]:
             yield place, step.when
         if isinstance(step, Branch):
             yield from ((place, arm.when) for arm in step.branch)
+    yield from ((f"flow:{name}", flow.hears) for name, flow in pack.flows.items() if flow.hears)
     for name, table in pack.tables.items():
         yield from ((f"table:{name}.{number}", row.when) for number, row in enumerate(table.rows, start=1))
     for name, fact in pack.facts.items():

@@ -90,6 +90,8 @@ class Wanted:
     priority: str | None = None
     category: str | None = None
     due_hours: float | None = None
+    by: str | None = None
+    # ISO 8601 day at whose end it is due, if that is later
     marks: tuple[str, ...] = ()
 
 
@@ -321,6 +323,8 @@ class _Server:
                             title=title if len(title) <= MAX_TITLE else f"{title[: MAX_TITLE - 1]}…", value=value
                         )
                     )
+        own = {spec.value for spec in specs}
+        made = [spec for spec in made if spec.value not in own]  # a reading that is the specialist's button already
         filled = [(fill(spec.title, self.view), fill(spec.value, self.view)) for spec in (*made, *specs)]
         return [Button(title, value) for title, value in filled if title and value]
 
@@ -390,7 +394,7 @@ class _Server:
             self.look()
             if signal in (Signal.WAIT, Signal.HANDOFF):
                 return signal
-        later = self.run.pack.manifest.later
+        later, by = self.run.pack.manifest.later, self.run.pack.manifest.later_by
         self.part.rules = list(_merged(tuple(self.part.rules), self.rules))
         self.topic = replace(self.topic, handoff=True, rules=_merged(self.topic.rules, self.rules))
         self.run.handoffs.append(
@@ -398,9 +402,10 @@ class _Server:
                 queue=queue, why=fill_in(step.why, self.view), rules=self.rules, topic=self.topic,
                 next_step=step.next_step and fill_in(step.next_step, self.view), notice=step.notice, priority=step.urgency,
                 category=step.category or (self.view.get(later) if later else None), marks=step.mark,
+                by=str(day) if by and (day := self.view.get(by)) is not None else None,
             )
         )  # fmt: skip
-        return Signal.HANDOFF
+        return Signal.ON if step.goes_on else Signal.HANDOFF
 
 
 def _merged(first: tuple[str, ...], second: Sequence[str]) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ of the comment are the pack's (`summary` in pack.yml), the order of its lines is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flows.decision import ConversationState, Handoff, Topic, Turn
 from flows.facts import Needed, View
@@ -109,8 +110,17 @@ def _place(
     queue = chosen.queue if chosen.queue in pack.queues else pack.manifest.queue_default
     if chosen.category:
         hours = pack.categories[chosen.category].due_hours if chosen.due_hours is None else chosen.due_hours
-        return queue, chosen.category, now + timedelta(hours=hours)
+        return queue, chosen.category, max(now + timedelta(hours=hours), _end_of(pack, chosen.by, now))
     return place(pack, queue, now, _subject(pack, chosen.topic, state))
+
+
+def _end_of(pack: Pack, day: str | None, now: datetime) -> datetime:
+    """The end of a day that the customer named, by the shop's clock and its setting `day_ends_at`; now when none was."""
+    if day is None:
+        return now
+    tz = ZoneInfo(str(pack.manifest.settings.get("timezone", "Europe/Moscow")))
+    ends = time.fromisoformat(str(pack.manifest.settings.get("day_ends_at", "21:00")))
+    return datetime.combine(date.fromisoformat(day[:10]), ends, tz)
 
 
 def _subject(pack: Pack, topic: Topic, state: ConversationState) -> str | None:
