@@ -282,7 +282,11 @@ class Hearing:
             self.state = replace(self.state.with_slot(asking.slot, value), open=open_topics)
         slot = self.pack.slots[asking.slot]
         found = told(self.pack, self.turn) if slot.free else {}  # «завтра вечером» is a time to call, and a day
-        beside = {name: one for name, one in found.items() if name in slot.along and self.pack.slots[name].scope is Scope.TOPIC}
+        beside = {
+            name: one
+            for name, one in found.items()
+            if name in slot.along and self.pack.slots[name].scope is Scope.TOPIC
+        }
         self.note(asking, {**beside, asking.slot: value} if slot.scope is Scope.TOPIC else beside)
 
     def fill_along(self, asking: Asking) -> bool:

@@ -22,11 +22,6 @@ PASSING = (StoreUnavailable, OSError, OperationalError, InterfaceError, PoolTime
 # the store is away: it comes back, and nothing may be left out meanwhile
 
 
-def passing(error: BaseException) -> bool:
-    """Whether it is the store that is away, and nothing is wrong with the update itself."""
-    return isinstance(error, _PASSING)
-
-
 class Pause:
     """A wait that doubles from `first` to `most` seconds until something goes well."""
 

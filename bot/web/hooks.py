@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 
 from bot import signs
 from bot.channels import Channel, Incoming, Receive
-from bot.channels.polling import POISON_TRIES, passing
+from bot.channels.polling import PASSING, POISON_TRIES
 from bot.errors import FirstlineError
 from bot.web.parts import Parts
 
@@ -57,7 +57,7 @@ def hooks(parts: Parts) -> APIRouter:
             log.warning("hook_too_slow", extra={"channel": found.name})
             return Response(status_code=503, headers=LATER)
         except Exception as error:
-            if passing(error):
+            if isinstance(error, PASSING):
                 log.warning("store_away", extra={"error": type(error).__name__})
                 return Response(status_code=503, headers=LATER)
             log.exception("hook_failed", extra={"channel": found.name})
@@ -98,7 +98,7 @@ class Sieve:
         try:
             await self._receive(incoming)
         except Exception as error:
-            if passing(error) or isinstance(error, TimeoutError):
+            if isinstance(error, (*PASSING, TimeoutError)):
                 raise
             tries = self._failures.pop(key, 0) + 1
             ids = {"channel": key[0], "external_id": key[1], "error": type(error).__name__, "tries": tries}
