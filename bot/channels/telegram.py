@@ -1,37 +1,22 @@
-"""Telegram: aiogram as client and types, around a loop of our own.
+"""Telegram: aiogram as client and types, around receiving of our own.
 
 aiogram's polling confirms updates while their handlers still run and swallows the handlers' errors (design, T1); here
-the offset moves, and is stored, only after `receive` has returned.
+the offset moves, and is stored, only after `receive` has returned, and a webhook is answered only then.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
 
 from aiogram import Bot
-from aiogram.client.session.aiohttp import AiohttpSession
-from aiogram.client.telegram import TelegramAPIServer
-from aiogram.exceptions import (
-    AiogramError,
-    ClientDecodeError,
-    RestartingTelegram,
-    TelegramBadRequest,
-    TelegramConflictError,
-    TelegramEntityTooLarge,
-    TelegramForbiddenError,
-    TelegramMigrateToChat,
-    TelegramNetworkError,
-    TelegramNotFound,
-    TelegramRetryAfter,
-    TelegramUnauthorizedError,
-)
+from aiogram.enums import ChatAction
+from aiogram.exceptions import AiogramError, ClientDecodeError, TelegramConflictError, TelegramRetryAfter
 from aiogram.types import (
-    BotCommand,
     InlineKeyboardButton,
     InlineKeyboardMarkup,
     KeyboardButton,
@@ -41,21 +26,17 @@ from aiogram.types import (
     Update,
 )
 from aiogram.utils.token import TokenValidationError
-from aiohttp import ClientConnectorError, ConnectionTimeoutError
-from pydantic import ValidationError
 
-from bot.channels import Channel, Incoming, OffsetStore, Outgoing, Receive, payload, split
+from bot.channels import Channel, HookAnswer, Incoming, OffsetStore, Outgoing, Receive, payload
+from bot.channels import telegram_files as files
+from bot.channels.commands import Commands
+from bot.channels.hooks import Intake
 from bot.channels.polling import Pause, hand_over, insist
-from bot.channels.telegram_updates import incoming
-from bot.errors import (
-    ChannelStopped,
-    DeliveryFailed,
-    DeliveryUnknown,
-    Rejected,
-    RetryLater,
-    SettingsInvalid,
-    Unreachable,
-)
+from bot.channels.telegram_api import TOKEN_REFUSED, Session, failure
+from bot.channels.telegram_profile import Profile, introduce
+from bot.channels.telegram_updates import incoming, read
+from bot.channels.telegram_webhook import CHECK_SECONDS, Webhook
+from bot.errors import ChannelStopped, DeliveryUnknown, Rejected, SettingsInvalid
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +46,12 @@ POLL_SECONDS = 25
 # how long Telegram may keep an empty getUpdates open; it cuts at 50
 CALL_SECONDS = 10.0
 # how long any other call may take
-_GONE = ("chat not found", "user not found", "user is deactivated", "peer_id_invalid", "bot can't initiate")
-# 400 answers that mean the customer, not the text
+TYPING_SECONDS = 3
+MOST_TEXT = 4096
+# characters of a message
+MOST_BUTTONS = 100
+MOST_TITLE = 128
+# above these Telegram refuses the message
 
 
 class TelegramChannel(Channel):
@@ -80,45 +65,98 @@ class TelegramChannel(Channel):
         offsets: OffsetStore,
         *,
         api_base: str = BASE,
+        public_url: str | None = None,
         commands: Mapping[str, str] | None = None,
+        deep_links: Mapping[str, str] | None = None,
+        description: str = "",
+        short_description: str = "",
         contact_title: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         poll_seconds: int = POLL_SECONDS,
+        call_seconds: float = CALL_SECONDS,
+        check_seconds: float = CHECK_SECONDS,
         pause: Callable[[], Pause] = Pause,
     ) -> None:
         """Make the channel.
 
+        public_url: https address under which Telegram reaches us: updates come by webhook; without it we ask for them
         commands: command without slash -> the words that it stands for (a pack's text), also shown in the menu
+        deep_links: first part of a link's payload -> words, with {} for the rest (`Commands.links`)
+        description, short_description: what the bot says of itself above an empty chat and on its page
         contact_title: title of the button that shares one's number; without it `ask_contact` has no button
+        check_seconds: how often is looked whether the webhook is still ours
         """
-        session = AiohttpSession(api=TelegramAPIServer.from_base(api_base), timeout=CALL_SECONDS)
+        self._session = Session(api_base, seconds=call_seconds)
         try:
-            self._bot = Bot(token, session=session)
-        except TokenValidationError as error:
-            raise SettingsInvalid("FIRSTLINE_TELEGRAM_TOKEN: this is no bot token.") from error
+            self._bot = Bot(token, session=self._session)
+        except TokenValidationError:
+            raise SettingsInvalid("FIRSTLINE_TELEGRAM_TOKEN: this is no bot token.") from None
         self._offsets, self._key = offsets, f"telegram:{self._bot.id}"
-        self._commands, self._contact_title = dict(commands or {}), contact_title
+        self._commands = Commands(commands or {}, deep_links or {})
+        self._profile = Profile(commands or {}, description, short_description)
+        self._contact_title = contact_title
         self._now, self._poll_seconds, self._pause = now, poll_seconds, pause
-        self._begun: dict[int, list[str]] = {}
-        # message -> Telegram's ids of its pieces that are out already
+        self._webhook: Webhook | None = None
+        if public_url:
+            self._webhook = Webhook(self._bot, public_url, kinds=KINDS, pause=pause, check_seconds=check_seconds)
+        self._intake = Intake()
         self._answers: set[asyncio.Task[None]] = set()
+        # presses that are being acknowledged
+        self._no_typing_before = 0.0
+        # by the event loop's clock
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._bot.session.close()
+        if self._answers:
+            await asyncio.wait(self._answers, timeout=1.0)
+        for task in self._answers:
+            task.cancel()
+        await asyncio.gather(*self._answers, return_exceptions=True)
+        await self._session.close()
 
     # ---------------------------------------------------------------------------------------------- receiving
     async def run(self, receive: Receive) -> None:
-        """Fetch, hand over, move the offset; until cancelled, or ChannelStopped when the token is refused."""
+        """Receive until cancelled: keep the webhook set, or fetch. ChannelStopped when the token is refused."""
+        introducing = asyncio.create_task(introduce(self._bot, self._profile))
+        try:
+            await (self._webhook.keep() if self._webhook is not None else self._poll(receive))
+        finally:
+            introducing.cancel()
+            await asyncio.gather(introducing, return_exceptions=True)
+
+    async def hook(self, headers: Mapping[str, str], body: bytes, receive: Receive) -> HookAnswer:
+        """Store the update that Telegram brings. 200 once it is stored, or when nobody ever could.
+
+        401 and 403: not Telegram; 400: no update; 503 and 500: Telegram brings it again. A press is acknowledged.
+        """
+        if self._webhook is None:
+            return HookAnswer(404, "not found")
+        if (refusal := self._webhook.refusal(headers)) is not None:
+            return refusal
+        try:
+            raw = json.loads(body)
+        except (ValueError, RecursionError):
+            return HookAnswer(400, "no JSON")
+        if not isinstance(raw, dict) or type(number := raw.get("update_id")) is not int:
+            return HookAnswer(400, "no update")
+        update = read(raw, self._bot)
+        if (mapped := self._map(number, update)) is None:
+            return HookAnswer()
+        answer = await self._intake.take(receive, mapped)
+        if answer.status == 200:
+            self._acknowledge(mapped)
+        return answer
+
+    async def _poll(self, receive: Receive) -> None:
+        """Fetch, hand over, move the offset."""
         pause = self._pause()
-        await self._show_commands()
         stored = await insist(lambda: self._offsets.load(self._key), pause=pause)
         offset = int(stored) if stored else None
         while True:
             try:
                 updates = await self._fetch(offset)
-            except (TelegramUnauthorizedError, TelegramNotFound) as error:
-                raise ChannelStopped("Telegram refuses the token.") from error
+            except TOKEN_REFUSED:
+                raise ChannelStopped("Telegram refuses the token.") from None
             except TelegramRetryAfter as error:
                 await pause.wait(error.retry_after)
                 continue
@@ -132,13 +170,13 @@ class TelegramChannel(Channel):
             for number, update in updates:
                 if (mapped := self._map(number, update)) is not None:
                     await hand_over(receive, mapped, pause=pause)
+                    self._acknowledge(mapped)
+                # the next number may be a smaller one: after a quiet week Telegram begins anew
                 offset = number + 1
                 await insist(lambda: self._offsets.save(self._key, str(offset)), pause=pause)  # noqa: B023  awaited here
-                if update is not None and update.callback_query is not None:
-                    self._answer(update.callback_query.id)
 
     async def _fetch(self, offset: int | None) -> list[tuple[int, Update | None]]:
-        """Return the next updates with their numbers; None for one that aiogram cannot read."""
+        """Return the next updates with their numbers; None for one that cannot be read."""
         try:
             updates = await self._bot.get_updates(
                 offset=offset,
@@ -150,24 +188,23 @@ class TelegramChannel(Channel):
             # one update of a kind that this aiogram does not know must not stop the others
             if not (isinstance(error.data, dict) and error.data.get("ok") and isinstance(error.data["result"], list)):
                 raise
-            return [(int(raw["update_id"]), self._read(raw)) for raw in error.data["result"]]
+            return [(int(raw["update_id"]), read(raw, self._bot)) for raw in error.data["result"]]
         return [(update.update_id, update) for update in updates]
-
-    def _read(self, raw: dict[str, Any]) -> Update | None:
-        try:
-            return Update.model_validate(raw, context={"bot": self._bot})
-        except ValidationError:
-            log.warning("telegram_update_unreadable", extra={"update_id": raw["update_id"]})
-            return None
 
     def _map(self, number: int, update: Update | None) -> Incoming | None:
         if update is None:
             return None
         external_id = f"{self._bot.id}:{number}"  # numbers of another bot may be the same
-        return incoming(update, external_id=external_id, now=self._now(), commands=self._commands)
+        try:
+            return incoming(update, external_id=external_id, now=self._now(), commands=self._commands)
+        except Exception as error:  # whatever is odd in one update, the others are not to wait for it
+            log.error("telegram_update_unreadable", extra={"update_id": number, "error": type(error).__name__})
+            return None
 
-    def _answer(self, query: str) -> None:
-        """Stop the button's spinner, apart from the loop; an answer that comes too late is no harm."""
+    def _acknowledge(self, update: Incoming) -> None:
+        """Stop the button's spinner after a press, apart from all else; an answer that comes too late is no harm."""
+        if (query := update.answer) is None:
+            return
 
         async def answer() -> None:
             with suppress(AiogramError):
@@ -183,59 +220,37 @@ class TelegramChannel(Channel):
         with suppress(AiogramError):
             await self._bot.delete_webhook(drop_pending_updates=False)
 
-    async def _show_commands(self) -> None:
-        """Put the commands into the menu beside the input line."""
-        if self._commands:
-            menu = [BotCommand(command=name, description=text[:256]) for name, text in self._commands.items()]
-            with suppress(AiogramError):
-                await self._bot.set_my_commands(menu)
-
     # ---------------------------------------------------------------------------------------------- sending
     async def send(self, message: Outgoing) -> str:
-        """Send a message, in pieces when it is too long, and return Telegram's id of the last."""
-        pieces = split(message.text)
-        if not pieces:
-            raise Rejected("Telegram takes no empty text.")
-        out = self._begun.setdefault(message.id, [])
+        """Send a message and return Telegram's id of it."""
+        if not message.text.strip() or len(message.text) > MOST_TEXT:
+            raise Rejected(f"Telegram takes texts of 1 to {MOST_TEXT} characters.")
         try:
-            while len(out) < len(pieces):
-                last = len(out) == len(pieces) - 1
-                out.append(await self._send_piece(message, pieces[len(out)], self._markup(message) if last else None))
-        except (Unreachable, Rejected):
-            del self._begun[message.id]
-            raise
-        del self._begun[message.id]
-        return out[-1]
-
-    async def _send_piece(
-        self,
-        message: Outgoing,
-        text: str,
-        markup: InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove | None,
-    ) -> str:
+            chat = int(message.chat)
+        except ValueError:
+            raise Rejected("This is no chat of Telegram.") from None
         try:
             sent = await self._bot.send_message(
-                int(message.chat),
-                text,
-                reply_markup=markup,
+                chat,
+                message.text,
+                reply_markup=self._markup(message),
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
-                request_timeout=int(CALL_SECONDS),
             )
         except ClientDecodeError as error:
             # sent all the same, if Telegram says "ok" in a shape that this aiogram does not know
             with suppress(TypeError, LookupError):
                 if error.data["ok"]:
                     return str(error.data["result"]["message_id"])
-            raise DeliveryUnknown("Telegram's answer cannot be read.") from error
+            raise DeliveryUnknown("Telegram's answer cannot be read.") from None
         except AiogramError as error:
-            raise _failure(error) from error
-        except ValueError as error:  # a chat that is no number, a text that is no message
-            raise Rejected(f"This is no message for Telegram ({type(error).__name__}).") from error
+            raise failure(error) from None
         return str(sent.message_id)
 
     def _markup(self, message: Outgoing) -> InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove:
         """Return the buttons. A message has one kind of keyboard: where a number is asked for, they stand as words."""
-        titles = [button.title for button in message.buttons]
+        titles = [button.title[:MOST_TITLE] for button in message.buttons[:MOST_BUTTONS]]
+        if len(message.buttons) > MOST_BUTTONS:
+            log.error("buttons_left_out", extra={"line": message.id, "buttons": len(message.buttons)})
         if message.ask_contact and self._contact_title:
             rows = [[KeyboardButton(text=self._contact_title, request_contact=True)]]
             rows += [[KeyboardButton(text=title)] for title in titles]
@@ -249,23 +264,19 @@ class TelegramChannel(Channel):
             )
         return ReplyKeyboardRemove(remove_keyboard=True)
 
+    # ---------------------------------------------------------------------------------------------- the rest
+    async def typing(self, chat: str) -> None:
+        """Show for five seconds that an answer is being written. When Telegram has enough of it there is none."""
+        clock = asyncio.get_running_loop().time
+        if clock() < self._no_typing_before:
+            return
+        try:
+            await self._bot.send_chat_action(int(chat), ChatAction.TYPING, request_timeout=TYPING_SECONDS)
+        except TelegramRetryAfter as error:
+            self._no_typing_before = clock() + error.retry_after
+        except Exception as error:  # an ornament: nothing of it may reach what it stands beside
+            log.debug("telegram_typing_failed", extra={"error": type(error).__name__})
 
-def _failure(error: AiogramError) -> DeliveryFailed:
-    """Put a refusal of Telegram, or its silence, into our terms."""
-    match error:
-        case TelegramRetryAfter():
-            return RetryLater("Telegram asks to wait.", after=float(error.retry_after))
-        case TelegramForbiddenError():
-            return Unreachable()
-        case TelegramUnauthorizedError() | TelegramNotFound():
-            return ChannelStopped("Telegram refuses the token.")
-        case TelegramBadRequest():
-            gone = any(words in error.message.lower() for words in _GONE)
-            return Unreachable() if gone else Rejected(f"Telegram refuses this message: {error.message}")
-        case TelegramMigrateToChat() | TelegramEntityTooLarge():
-            return Rejected(f"Telegram refuses this message: {error.message}")
-        case RestartingTelegram() | TelegramConflictError():
-            return RetryLater("Telegram is restarting.", after=5.0)
-        case TelegramNetworkError() if isinstance(error.__cause__, ClientConnectorError | ConnectionTimeoutError):
-            return RetryLater("Telegram cannot be reached.", after=5.0)  # no connection, so nothing was sent
-    return DeliveryUnknown(f"Telegram did not say whether it sent the message ({type(error).__name__}).")
+    def fetch(self, ref: str) -> AsyncIterator[bytes]:
+        """The bytes of an attachment, in pieces."""
+        return files.fetch(self._bot, self._session, ref)

@@ -2,22 +2,51 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
-from aiogram.enums import ChatMemberStatus, ChatType, ContentType
+from aiogram import Bot
+from aiogram.enums import ChatMemberStatus, ChatType
 from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, Update, User
+from pydantic import ValidationError
 
-from bot.channels import Incoming, Kind, Media, clean
+from bot.channels import Incoming, Kind, clean
+from bot.channels.commands import Commands
+from bot.channels.telegram_media import attachments
 
-_AS_FILE = {
-    ContentType.LOCATION, ContentType.POLL, ContentType.STORY, ContentType.GAME, ContentType.PAID_MEDIA,
-    ContentType.CHECKLIST, ContentType.UNKNOWN,
-}  # fmt: skip
-# what customers can send and we have no better word for; all else without text or media is a service message
+log = logging.getLogger(__name__)
+
+_PLAIN = {"message_id", "date", "edit_date", "chat", "from", "text", "caption", "media_group_id", "forward_origin"}
+# of a message: what is read when something in it is too new for us
 
 
-def incoming(update: Update, *, external_id: str, now: datetime, commands: Mapping[str, str]) -> Incoming | None:
+def read(raw: Mapping[str, Any], bot: Bot) -> Update | None:
+    """Read an update as Telegram sent it. A message with something too new in it is read without that, so that the
+    customer's words are not lost; None when nothing can be read.
+    """
+    for content in (raw, _plain(raw)):
+        try:
+            return Update.model_validate(content, context={"bot": bot})
+        except ValidationError:
+            log.warning(
+                "telegram_update_unreadable", extra={"update_id": raw["update_id"], "plain": content is not raw}
+            )
+    return None
+
+
+def _plain(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """An update with the plain fields of its message only."""
+
+    def plain(name: str, value: Any) -> Any:
+        is_message = name in ("message", "edited_message") and isinstance(value, dict)
+        return {key: value[key] for key in value.keys() & _PLAIN} if is_message else value
+
+    return {name: plain(name, value) for name, value in raw.items()}
+
+
+def incoming(update: Update, *, external_id: str, now: datetime, commands: Commands) -> Incoming | None:
     """Map an update of a private chat; None for one that is no customer's."""
     if update.callback_query is not None:
         return _press(update.callback_query, external_id, now)
@@ -29,18 +58,18 @@ def incoming(update: Update, *, external_id: str, now: datetime, commands: Mappi
     return _message(message, external_id, commands, edited=update.edited_message is not None)
 
 
-def _message(message: Message, external_id: str, commands: Mapping[str, str], *, edited: bool) -> Incoming | None:
+def _message(message: Message, external_id: str, commands: Commands, *, edited: bool) -> Incoming | None:
     sender = message.from_user
     if message.chat.type != ChatType.PRIVATE or sender is None or sender.is_bot:
         return None
-    attachments = _attachments(message)
+    media = attachments(message)
     text = clean(message.text or message.caption)
     contact = _own_number(message, sender)
     if message.contact is not None and contact is None:
         text = _e164(message.contact.phone_number)  # somebody else's card is a number that was typed, no more
     if message.venue is not None:
         text = clean(f"{message.venue.title}, {message.venue.address}")
-    kind = Kind.EDIT if edited else Kind.CONTACT if contact else Kind.MESSAGE if text or attachments else Kind.OTHER
+    kind = Kind.EDIT if edited else Kind.CONTACT if contact else Kind.MESSAGE if text or media else Kind.OTHER
     at = datetime.fromtimestamp(message.edit_date, UTC) if edited and message.edit_date else message.date
     return Incoming(
         channel="telegram",
@@ -48,10 +77,11 @@ def _message(message: Message, external_id: str, commands: Mapping[str, str], *,
         external_id=external_id,
         kind=kind,
         at=at.astimezone(UTC),
-        text=_command(text, commands),
+        text=commands.read(text),
         name=clean(sender.full_name) or None,
         contact=contact,
-        attachments=attachments,
+        attachments=media,
+        album=message.media_group_id,
         message_id=str(message.message_id),
     )
 
@@ -97,44 +127,3 @@ def _own_number(message: Message, sender: User) -> str | None:
 
 def _e164(number: str) -> str:
     return "+" + "".join(filter(str.isdigit, number))
-
-
-def _command(text: str, commands: Mapping[str, str]) -> str:
-    """Return the words that a command stands for; other texts as they are."""
-    if not text.startswith("/"):
-        return text
-    name = text[1:].split(maxsplit=1)[0].partition("@")[0] if len(text) > 1 else ""
-    return commands.get(name.lower(), text)
-
-
-def _attachments(message: Message) -> tuple[Media, ...]:
-    kind, name = _attachment(message)
-    return (Media(kind, clean(name) or None),) if kind else ()
-
-
-def _attachment(message: Message) -> tuple[str, str | None]:
-    """Return the kind and name of what is attached; an empty kind for nothing."""
-    match message.content_type:
-        case ContentType.PHOTO:
-            return "photo", None
-        case ContentType.VOICE:
-            return "voice", None
-        case ContentType.VIDEO if message.video:
-            return "video", message.video.file_name
-        case ContentType.VIDEO_NOTE:
-            return "video", None
-        case ContentType.ANIMATION if message.animation:
-            return "video", message.animation.file_name
-        case ContentType.STICKER if message.sticker:
-            return "sticker", message.sticker.emoji
-        case ContentType.DICE:
-            return "sticker", None
-        case ContentType.DOCUMENT if message.document:
-            return "file", message.document.file_name
-        case ContentType.AUDIO if message.audio:
-            return "file", message.audio.file_name or message.audio.title
-        case ContentType.LOCATION if message.location:
-            return "file", f"location {message.location.latitude:.5f}, {message.location.longitude:.5f}"
-        case other if other in _AS_FILE:
-            return "file", str(other)
-    return "", None

@@ -4,48 +4,31 @@
         TelegramChannel(telegram.token, offsets, api_base=telegram.url)
         telegram.writes(42, "where is my order")     telegram.presses(telegram.sent[-1], "Yes")
 
-What it keeps to: updates are numbered, kept until an `offset` above them confirms them, and offered again until then;
-a second getUpdates ends the first with 409; a set webhook forbids polling; texts have 1 to 4096 characters and callback
-data 64 bytes; a press can be answered once. `faults` makes its next calls go wrong.
+What it keeps to: updates are numbered, kept until an `offset` above them confirms them, and offered again until then
+(an offset far above all of them counts as none); a second getUpdates ends the first with 409; a set webhook forbids
+polling and gets the updates (`telegram_hook`); texts have 1 to 4096 characters, callback data 64 bytes, messages 100
+buttons; a press can be answered once; files are asked for by getFile and fetched from an address with the token in it.
+`faults` makes its next calls go wrong (the method's name; "file" for the bytes of one). Like a server of one's own it
+takes http addresses for the webhook.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
+import re
 import time
-from dataclasses import dataclass, field
+from collections import deque
 from typing import Any
 
 from aiohttp import web
 
 from bot.standins.faults import Answer, Fault, says
-from bot.standins.loopback import LoopbackServer
+from bot.standins.telegram_customers import Json, Sent, TelegramCustomers
 
-Json = dict[str, Any]
-
-
-@dataclass
-class Sent:
-    """A message that the bot sent."""
-
-    chat: int
-    message_id: int
-    text: str
-    markup: Json = field(default_factory=dict)
-
-    @property
-    def buttons(self) -> list[str]:
-        """Titles of the buttons under the message."""
-        return [button["text"] for row in self.markup.get("inline_keyboard", []) for button in row]
-
-    @property
-    def keys(self) -> list[Json]:
-        """The keys that replace the customer's keyboard."""
-        return [key for row in self.markup.get("keyboard", []) for key in row]
+DOWNLOAD_BYTES = 20 * 2**20
 
 
-class TelegramServer(LoopbackServer):
+class TelegramServer(TelegramCustomers):
     """The server, and the hands of its customers."""
 
     token = "1000:stand-in-token"
@@ -55,97 +38,25 @@ class TelegramServer(LoopbackServer):
         self.sent: list[Sent] = []
         self.answered: list[str] = []
         # ids of presses that were answered
+        self.actions: list[tuple[int, str]] = []
+        # chats and what they were shown that the bot does
         self.commands: list[Json] = []
+        self.description = self.short_description = ""
         self.webhook = ""
-        self.blocked: set[int] = set()
-        self._updates: list[Json] = []
-        self._last: Json | None = None
-        self._repeated: list[Json] = []
-        self._numbers, self._ids = itertools.count(7001), itertools.count(1)
-        self._presses: set[str] = set()
+        self.most_per_second: int | None = None
+        # so many messages to all chats; above it: 429
+        self._sent_at: deque[float] = deque()
         self._poll = 0
         # number of the latest getUpdates: an older one that still waits is ended
 
     def routes(self, app: web.Application) -> None:
         """Say what is served."""
         app.router.add_route("*", "/bot{token}/{method}", self._call)
+        app.router.add_get("/file/bot{token}/{path:.+}", self._file)
 
-    # ---------------------------------------------------------------------------------------------- customers
-    def person(self, chat: int) -> Json:
-        """The customer of a private chat, as Telegram tells of them."""
-        return {"id": chat, "is_bot": False, "first_name": "Мария", "last_name": f"№{chat}"}
-
-    def update(self, **content: Any) -> int:
-        """Add an update of any kind; return its number."""
-        number = next(self._numbers)
-        self._last = {"update_id": number, **content}
-        self._updates.append(self._last)
-        self._wake()
-        return number
-
-    def again(self) -> None:
-        """Offer the last update once more although it was confirmed, as happens after trouble on Telegram's side."""
-        assert self._last is not None
-        self._repeated.append(self._last)
-        self._wake()
-
-    def message(self, chat: int, **content: Any) -> Json:
-        """A message of a customer; what is in it is up to the caller."""
-        return {
-            "message_id": next(self._ids),
-            "date": int(time.time()),
-            "chat": {"id": chat, "type": "private", "first_name": "Мария"},
-            "from": self.person(chat),
-            **content,
-        }
-
-    def writes(self, chat: int, text: str = "", **content: Any) -> Json:
-        """A customer sends a text, or what `content` says."""
-        message = self.message(chat, **({"text": text} if text else {}), **content)
-        self.update(message=message)
-        return message
-
-    def edits(self, message: Json, text: str) -> None:
-        """A customer changes a message."""
-        self.update(edited_message={**message, "text": text, "edit_date": int(time.time())})
-
-    def presses(self, sent: Sent, title: str) -> str:
-        """A customer presses a button under a message; return the press's id."""
-        rows = sent.markup["inline_keyboard"]
-        data = next(button["callback_data"] for row in rows for button in row if button["text"] == title)
-        press = f"press-{next(self._ids)}"
-        self._presses.add(press)
-        origin = {"message_id": sent.message_id, "date": int(time.time()), "text": sent.text}
-        origin |= {"chat": {"id": sent.chat, "type": "private"}}
-        self.update(
-            callback_query={
-                "id": press, "from": self.person(sent.chat), "message": origin, "chat_instance": "1", "data": data
-            }
-        )  # fmt: skip
-        return press
-
-    def shares(self, chat: int, phone: str, *, owner: int | None = None, **content: Any) -> None:
-        """A customer sends a contact: their own, or somebody else's."""
-        card = {"phone_number": phone, "first_name": "Мария", "user_id": chat if owner is None else owner}
-        self.writes(chat, contact=card, **content)
-
-    def blocks(self, chat: int, *, blocked: bool = True) -> None:
-        """A customer stops the bot, or lets it write again."""
-        self.blocked = self.blocked | {chat} if blocked else self.blocked - {chat}
-        bot = {"id": 1000, "is_bot": True, "first_name": "bot"}
-        states: list[Json] = [{"user": bot, "status": "member"}, {"user": bot, "status": "kicked", "until_date": 0}]
-        old, new = states if blocked else states[::-1]
-        self.update(
-            my_chat_member={
-                "chat": {"id": chat, "type": "private"}, "from": self.person(chat), "date": int(time.time()),
-                "old_chat_member": old, "new_chat_member": new,
-            }
-        )  # fmt: skip
-
-    @property
-    def waiting(self) -> list[int]:
-        """Numbers of the updates that are not confirmed."""
-        return [update["update_id"] for update in self._updates]
+    async def __aexit__(self, *_: object) -> None:
+        await self.hook.stop()
+        await super().__aexit__()
 
     # ---------------------------------------------------------------------------------------------- the API
     async def _call(self, request: web.Request) -> web.StreamResponse:
@@ -168,7 +79,9 @@ class TelegramServer(LoopbackServer):
         if self.webhook:
             return _error(409, "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook first")
         offset, allowed = int(form.get("offset") or 0), form.get("allowed_updates") or []
-        self._updates = [update for update in self._updates if update["update_id"] >= offset]
+        newest = self._updates[-1]["update_id"] if self._updates else offset
+        if offset <= newest + 10:  # else it is of another count
+            self._updates = [update for update in self._updates if update["update_id"] >= offset]
         self._poll += 1
         mine = self._poll
         self._wake()  # ends an older getUpdates
@@ -192,10 +105,13 @@ class TelegramServer(LoopbackServer):
             return _error(403, "Forbidden: bot was blocked by the user")
         if not 1 <= len(text) <= 4096:
             return _error(400, "Bad Request: message is too long" if text else "Bad Request: message text is empty")
-        for row in markup.get("inline_keyboard", []):
-            for button in row:
-                if not 1 <= len(button["callback_data"].encode()) <= 64:
-                    return _error(400, "Bad Request: BUTTON_DATA_INVALID")
+        buttons = [button for row in markup.get("inline_keyboard", []) for button in row]
+        if not all(1 <= len(button["callback_data"].encode()) <= 64 for button in buttons):
+            return _error(400, "Bad Request: BUTTON_DATA_INVALID")
+        if len(buttons) > 100:
+            return _error(400, "Bad Request: REPLY_MARKUP_TOO_LONG")
+        if self._too_fast():
+            return _too_many(1)
         sent = Sent(chat, next(self._ids), text, markup)
         self.sent.append(sent)
         bot = {"id": 1000, "is_bot": True, "first_name": "bot"}
@@ -217,22 +133,119 @@ class TelegramServer(LoopbackServer):
         self.answered.append(press)
         return _ok(True)
 
+    def _too_fast(self) -> bool:
+        now = time.monotonic()
+        while self._sent_at and self._sent_at[0] <= now - 1:
+            self._sent_at.popleft()
+        if self.most_per_second is not None and len(self._sent_at) >= self.most_per_second:
+            return True
+        self._sent_at.append(now)
+        return False
+
+    async def _sendChatAction(self, form: Json) -> web.StreamResponse:
+        chat = int(form["chat_id"])
+        if chat in self.blocked:
+            return _error(403, "Forbidden: bot was blocked by the user")
+        self.actions.append((chat, str(form["action"])))
+        return _ok(True)
+
+    # files
+    async def _getFile(self, form: Json) -> web.StreamResponse:
+        file_id = str(form["file_id"])
+        if not file_id.startswith("file-"):
+            return _error(400, "Bad Request: invalid file_id")
+        if file_id not in self._files:
+            return _error(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
+        path, _, size = self._files[file_id]
+        if size > DOWNLOAD_BYTES:
+            return _error(400, "Bad Request: file is too big")
+        return _ok({"file_id": file_id, "file_unique_id": file_id[::-1], "file_size": size, "file_path": path})
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        self.calls.append("file")
+        found = [content for path, content, _ in self._files.values() if path == request.match_info["path"]]
+        if request.match_info["token"] != self.token or not found:
+            return _error(404, "Not Found")
+
+        async def answer() -> web.StreamResponse:
+            return web.Response(body=found[-1], content_type="application/octet-stream")
+
+        return await self.faults.answer("file", request, answer)
+
+    # what the bot says of itself
     async def _setMyCommands(self, form: Json) -> web.StreamResponse:
+        for one in form["commands"]:
+            if not re.fullmatch(r"[a-z0-9_]{1,32}", one["command"]):
+                return _error(400, "Bad Request: BOT_COMMAND_INVALID")
+            if not 1 <= len(one["description"]) <= 256:
+                return _error(400, "Bad Request: BOT_COMMAND_DESCRIPTION_INVALID")
         self.commands = form["commands"]
         return _ok(True)
 
-    async def _deleteWebhook(self, form: Json) -> web.StreamResponse:
-        self.webhook = ""
+    async def _getMyCommands(self, form: Json) -> web.StreamResponse:
+        return _ok(self.commands)
+
+    async def _setMyDescription(self, form: Json) -> web.StreamResponse:
+        text = str(form.get("description", ""))
+        if len(text) > 512:
+            return _error(400, "Bad Request: BOT_DESCRIPTION_TOO_LONG")
+        self.description = text
         return _ok(True)
+
+    async def _getMyDescription(self, form: Json) -> web.StreamResponse:
+        return _ok({"description": self.description})
+
+    async def _setMyShortDescription(self, form: Json) -> web.StreamResponse:
+        text = str(form.get("short_description", ""))
+        if len(text) > 120:
+            return _error(400, "Bad Request: BOT_SHORT_DESCRIPTION_TOO_LONG")
+        self.short_description = text
+        return _ok(True)
+
+    async def _getMyShortDescription(self, form: Json) -> web.StreamResponse:
+        return _ok({"short_description": self.short_description})
 
     async def _getMe(self, form: Json) -> web.StreamResponse:
         return _ok({"id": 1000, "is_bot": True, "first_name": "bot", "username": "stand_in_bot"})
 
+    # the webhook
+    async def _setWebhook(self, form: Json) -> web.StreamResponse:
+        url, secret = str(form.get("url", "")), str(form.get("secret_token", ""))
+        connections = int(form.get("max_connections") or 40)
+        if not re.match(r"https?://[^/]+", url):
+            return _error(400, "Bad Request: bad webhook: An HTTPS URL must be provided for webhook")
+        if not re.fullmatch(r"[A-Za-z0-9_-]{0,256}", secret):
+            return _error(400, "Bad Request: secret token contains unallowed characters")
+        if not 1 <= connections <= 100:
+            return _error(400, "Bad Request: max_connections must be between 1 and 100")
+        if form.get("drop_pending_updates") == "true":
+            self._updates.clear()
+        await self.hook.stop()
+        self.webhook = url
+        self._poll += 1
+        self._wake()  # ends a getUpdates that waits
+        self.hook.start(url, secret=secret, allowed=form.get("allowed_updates") or [], connections=connections)
+        for update in self._updates:
+            self.hook.offer(update)
+        return _ok(True)
+
+    async def _getWebhookInfo(self, form: Json) -> web.StreamResponse:
+        told: Json = {"url": self.webhook, "has_custom_certificate": False, "pending_update_count": len(self._updates)}
+        if self.hook.url and self.hook.url == self.webhook:
+            told |= self.hook.info()
+        return _ok(told)
+
+    async def _deleteWebhook(self, form: Json) -> web.StreamResponse:
+        await self.hook.stop()
+        self.webhook = ""
+        if form.get("drop_pending_updates") == "true":
+            self._updates.clear()
+        return _ok(True)
+
 
 def too_many(retry_after: int) -> Fault:
     """429 with the seconds to wait."""
-    body = {"ok": False, "error_code": 429, "description": f"Too Many Requests: retry after {retry_after}"}
-    return says({**body, "parameters": {"retry_after": retry_after}}, 429)
+    return says(_patience(retry_after), 429)
 
 
 def refuses(code: int, description: str) -> Fault:
@@ -247,7 +260,7 @@ def odd_shape() -> Fault:
         response = await answer()
         assert isinstance(response, web.Response)
         body = json.loads(response.text or "{}")
-        body["result"]["chat"]["type"] = "hologram"
+        body["result"]["chat"] = "hologram"
         return web.json_response(body)
 
     return fault
@@ -259,6 +272,15 @@ def _ok(result: Any) -> web.Response:
 
 def _error(code: int, description: str) -> web.Response:
     return web.json_response({"ok": False, "error_code": code, "description": description}, status=code)
+
+
+def _patience(seconds: int) -> Json:
+    told = {"ok": False, "error_code": 429, "description": f"Too Many Requests: retry after {seconds}"}
+    return {**told, "parameters": {"retry_after": seconds}}
+
+
+def _too_many(seconds: int) -> web.Response:
+    return web.json_response(_patience(seconds), status=429)
 
 
 def _value(text: str) -> Any:

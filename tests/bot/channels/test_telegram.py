@@ -7,27 +7,12 @@ from typing import Any
 import pytest
 
 import flows
-from bot.channels import Kind, Media
+from bot.channels import Kind
 from bot.channels.telegram import TelegramChannel
 from bot.errors import ChannelStopped, DeliveryUnknown, Rejected, RetryLater, SettingsInvalid, Unreachable
 from bot.standins import faults
 from bot.standins.telegram import odd_shape, refuses, too_many
 from tests.bot.channels.conftest import MemoryOffsets, TelegramRig, until
-
-FILE = {"file_id": "f", "file_unique_id": "u"}
-MEDIA: list[tuple[dict[str, Any], Media]] = [
-    ({"voice": {**FILE, "duration": 3}}, Media("voice")),
-    ({"video": {**FILE, "width": 9, "height": 9, "duration": 3, "file_name": "box.mp4"}}, Media("video", "box.mp4")),
-    ({"video_note": {**FILE, "length": 9, "duration": 3}}, Media("video")),
-    ({"document": {**FILE, "file_name": "чек.pdf"}}, Media("file", "чек.pdf")),
-    ({"audio": {**FILE, "duration": 3, "file_name": "a.mp3"}}, Media("file", "a.mp3")),
-    (
-        {"sticker": {**FILE, "type": "regular", "width": 9, "height": 9, "is_animated": False, "is_video": False, "emoji": "👍"}},
-        Media("sticker", "👍"),
-    ),
-    ({"dice": {"emoji": "🎲", "value": 3}}, Media("sticker")),
-    ({"location": {"latitude": 54.19, "longitude": 37.61}}, Media("file", "location 54.19000, 37.61000")),
-]  # fmt: skip
 
 
 class TestContacts:
@@ -63,41 +48,6 @@ class TestContacts:
 
 
 class TestReceiving:
-    @pytest.mark.rule("CX-14")
-    @pytest.mark.parametrize(
-        ("content", "attachment"), MEDIA, ids=lambda value: next(iter(value), None) if isinstance(value, dict) else ""
-    )
-    async def test_media_become_attachments(
-        self, telegram: TelegramRig, content: dict[str, Any], attachment: Media
-    ) -> None:
-        await telegram.start()
-        telegram.server.writes(42, **content)
-        [update] = await telegram.received(1)
-        assert (update.kind, update.attachments) == (Kind.MESSAGE, (attachment,))
-
-    async def test_a_service_message_needs_no_answer(self, telegram: TelegramRig) -> None:
-        await telegram.start()
-        telegram.server.writes(42, message_auto_delete_timer_changed={"message_auto_delete_time": 60})
-        [update] = await telegram.received(1)
-        assert update.kind is Kind.OTHER
-
-    @pytest.mark.rule("CX-01")
-    @pytest.mark.parametrize(
-        ("sent", "read"),
-        [
-            ("/operator", "Позовите оператора"),
-            ("/start campaign_7", "Здравствуйте"),
-            ("/operator@lavka_bot", "Позовите оператора"),
-            ("/unknown", "/unknown"),
-            ("/", "/"),
-        ],
-    )
-    async def test_commands_are_the_packs_words(self, telegram: TelegramRig, sent: str, read: str) -> None:
-        await telegram.start()
-        telegram.server.writes(42, sent)
-        [update] = await telegram.received(1)
-        assert update.text == read
-
     async def test_the_menu_shows_the_commands(self, telegram: TelegramRig) -> None:
         await telegram.start()
         await until(lambda: telegram.server.commands)
