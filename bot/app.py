@@ -289,12 +289,10 @@ def messengers(settings: Settings, pack: flows.Pack, offsets: conversations.Stor
 
         token = settings.telegram_token.get_secret_value()
         telegram = TelegramChannel(
-            token,
-            offsets,
-            api_base=settings.telegram_api_base,
-            commands=commands,
-            contact_title=words.get("contact_title"),
-        )
+            token, offsets, api_base=settings.telegram_api_base, public_url=settings.public_url, commands=commands,
+            deep_links=words.get("deep_links"), description=words.get("description", ""),
+            short_description=words.get("short_description", ""), contact_title=words.get("contact_title"),
+        )  # fmt: skip
         made.append((telegram, token.partition(":")[0]))
     if settings.vk_token is not None:
         from bot.channels.vk import VkChannel

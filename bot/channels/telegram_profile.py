@@ -39,9 +39,9 @@ async def introduce(bot: Bot, profile: Profile) -> None:
 
 
 async def _show_commands(bot: Bot, profile: Profile) -> None:
-    menu = [BotCommand(command=name, description=text[:256]) for name, text in profile.commands.items()]
-    if menu and await bot.get_my_commands() != menu:
-        await bot.set_my_commands(menu)
+    menu = {name: text[:256] for name, text in profile.commands.items()}
+    if menu and {one.command: one.description for one in await bot.get_my_commands()} != menu:
+        await bot.set_my_commands([BotCommand(command=name, description=text) for name, text in menu.items()])
 
 
 async def _show_description(bot: Bot, profile: Profile) -> None:

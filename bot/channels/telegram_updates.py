@@ -120,7 +120,7 @@ def _membership(change: ChatMemberUpdated, external_id: str) -> Incoming | None:
 def _own_number(message: Message, sender: User) -> str | None:
     """Return the sender's own number: Telegram fills in whose card it is; a forwarded card proves nothing."""
     contact = message.contact
-    if contact is None or contact.user_id != sender.id or message.forward_origin is not None:
+    if contact is None or contact.user_id != sender.id or message.forward_origin or message.via_bot:
         return None
     return _e164(contact.phone_number)
 

@@ -23,7 +23,8 @@ log = logging.getLogger(__name__)
 PATH = "/hooks/telegram"
 CONNECTIONS = 40
 """So many chats at once does Telegram bring updates of, Telegram's own default."""
-CHECK_SECONDS = 60.0
+CHECK_SECONDS = 10.0
+"""So long is a webhook gone at the most that another process took away after we had set it."""
 SECRET_HEADER = "x-telegram-bot-api-secret-token"
 
 
