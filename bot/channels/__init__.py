@@ -6,6 +6,7 @@ A channel maps and reports errors in our terms; of conversations it knows nothin
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -27,7 +28,7 @@ class Kind(StrEnum):
     # the customer stopped the bot: nothing can be delivered until UNBLOCKED
     UNBLOCKED = "unblocked"
     OTHER = "other"
-    # nothing to answer, or a kind that the channel does not know
+    # nothing to answer: a kind that the channel does not know, or the customer's name that has become known
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Incoming:
     chat: str
     # the conversation's id on the channel
     external_id: str
-    # unique per channel: Telegram's update_id, VK's event_id
+    # unique per channel: Telegram's update_id, VK's message or event_id
     kind: Kind
     at: datetime
     # aware, UTC
@@ -94,6 +95,8 @@ class Outgoing:
     buttons: tuple[flows.Button, ...] = ()
     ask_contact: bool = False
     # offer the messenger's own "share my number" button where there is one
+    no_buttons: bool = False
+    # the customer's app shows none
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,10 @@ class Channel(Protocol):
         ...
 
     # what not every channel has
+    def numbers(self, message: Outgoing) -> bool:
+        """Whether the buttons of a message are sent as a numbered list, so that a number alone chooses one."""
+        return False
+
     async def hook(self, headers: Mapping[str, str], body: bytes, receive: Receive) -> HookAnswer:
         """Take a call of the messenger's server: check its secret, store what it brings, and only then answer.
 
@@ -157,25 +164,56 @@ class OffsetStore(Protocol):
         """Store an offset, for good."""
         ...
 
+    async def settle(self, key: str, value: str) -> str:
+        """Store a value where none is yet, and return the one that is stored: all processes agree on it."""
+        ...
+
 
 def payload(message: int, index: int) -> str:
     """Return what a button carries: the id of the message it stands under and its place there, from 0."""
     return f"{message}.{index}"
 
 
-def split(text: str, limit: int = 4096) -> list[str]:
-    """Cut a text into pieces that a messenger takes, at a paragraph, a line or a word where there is one.
+_CUTS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"(?<=[.!?…])[»”\"')\]]*()\s+(?![a-zа-яё])"))
+# a paragraph, a line, the end of a sentence
 
-    An empty text gives no piece.
+
+def split(text: str, limit: int = 4096) -> list[str]:
+    """Cut a text into pieces that a messenger takes: at a paragraph, a line, the end of a sentence or a word.
+
+    limit: in UTF-16 code units, as messengers count (an emoji is two). Nothing but white space at the cuts is lost; no
+    piece is empty, and an empty text gives none.
     """
     pieces: list[str] = []
     rest = text.strip()
-    while len(rest) > limit:
-        head = rest[: limit + 1]
-        cut = next((at for mark in ("\n\n", "\n", " ") if (at := head.rfind(mark)) > limit // 2), limit)
+    while len(rest) > (room := _room(rest, limit)):
+        cut = _cut(rest, room)
         pieces.append(rest[:cut].rstrip())
         rest = rest[cut:].lstrip()
     return [*pieces, rest] if rest else pieces
+
+
+def _room(text: str, limit: int) -> int:
+    """So many of a text's first characters have at most so many UTF-16 code units."""
+    if len(text) * 2 <= limit:
+        return len(text)
+    units = 0
+    for at, character in enumerate(text):
+        units += 2 if character > "\uffff" else 1
+        if units > limit:
+            return max(1, at)
+    return len(text)
+
+
+def _cut(text: str, room: int) -> int:
+    """Where to cut a text whose first `room` characters fit: the best place in their second half, else the last word."""
+    head = text[: room + 1]
+    for place in _CUTS:
+        ends = [found.start(1) if found.re.groups else found.start() for found in place.finditer(head)]
+        if fitting := [at for at in ends if room // 2 <= at <= room and at]:
+            return fitting[-1]
+    words = [found.start() for found in re.finditer(r"\s+", head)]
+    return words[-1] if words else room
 
 
 def clean(text: str | None) -> str:
