@@ -294,3 +294,10 @@ class StoredOffsets:
         async with self._sessions.begin() as session:
             row = insert(Offset).values(key=key, value=value)
             await session.execute(row.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
+
+    async def settle(self, key: str, value: str) -> str:
+        """Store a value where none is yet, and return the one that is stored."""
+        async with self._sessions.begin() as session:
+            row = insert(Offset).values(key=key, value=value)
+            await session.execute(row.on_conflict_do_nothing(index_elements=["key"]))
+        return await self.load(key) or value

@@ -1,4 +1,4 @@
-"""VK's events as `Incoming` and our buttons as VK's keyboards: pure mapping, no calls."""
+"""VK's events as `Incoming`: pure mapping, no calls."""
 
 from __future__ import annotations
 
@@ -7,79 +7,126 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.channels import Incoming, Kind, Media, Outgoing, clean, payload
+from bot.channels import Incoming, Kind, clean
+from bot.channels.commands import START, Commands
+from bot.channels.vk_media import attachments
 
 FIRST_GROUP_CHAT = 2_000_000_000
 # peers from here on are chats of many people
-MAX_BUTTONS = 10
-MAX_ROWS = 6
-MAX_LABEL = 40
-# limits of an inline keyboard
-_KINDS = {
-    "photo": "photo", "graffiti": "photo", "video": "video", "audio_message": "voice", "sticker": "sticker",
-    "doc": "file", "audio": "file",
-}  # fmt: skip
+KINDS = ("message_new", "message_edit", "message_event", "message_allow", "message_deny")
+# the events that we ask VK for
 
 
-# ------------------------------------------------------------------------------------------------------- incoming
-def incoming(event: Mapping[str, Any], *, now: datetime, commands: Mapping[str, str]) -> Incoming | None:
-    """Map an event of a long-poll answer; None for one that is no customer's. Events of an odd shape raise."""
-    content, external_id = event["object"], str(event["event_id"])
+def incoming(event: Mapping[str, Any], *, now: datetime, commands: Commands) -> Incoming | None:
+    """Map an event; None for one that is no customer's. Events of an odd shape raise LookupError, TypeError or ValueError.
+
+    The messages that people of the community write in VK's own inbox (message_reply) are none of the customer's.
+    """
+    content, group = event["object"], int(event["group_id"])
+    external_id = f"{group}:{event['event_id']}"
     match event["type"]:
         case "message_new":
-            return _message(content.get("message", content), external_id, Kind.MESSAGE, commands)
+            return said(content.get("message", content), group, commands=commands, app=content.get("client_info"))
         case "message_edit":
-            return _message(content.get("message", content), external_id, Kind.EDIT, commands)
+            return _edited(content.get("message", content), external_id)
         case "message_event":
             return _press(content, external_id, now)
         case "message_allow" | "message_deny":
             kind = Kind.UNBLOCKED if event["type"] == "message_allow" else Kind.BLOCKED
-            return Incoming(channel="vk", chat=str(content["user_id"]), external_id=external_id, kind=kind, at=now)
+            if (chat := _customer(int(content["user_id"]))) is not None:
+                return Incoming(channel="vk", chat=chat, external_id=external_id, kind=kind, at=now)
     return None
 
 
-def _message(message: Mapping[str, Any], external_id: str, kind: Kind, commands: Mapping[str, str]) -> Incoming | None:
-    chat = int(message["peer_id"])
-    if not 0 < chat < FIRST_GROUP_CHAT or int(message["from_id"]) != chat or message.get("out"):
+def said(message: Mapping[str, Any], group: int, *, commands: Commands, app: Any = None) -> Incoming | None:
+    """Map a message, which an event brought or the dialogue's history: its `external_id` is the same in both.
+
+    app: what the event says of the customer's app (`client_info`)
+    """
+    chat, number = _writer(message), message.get("conversation_message_id")
+    if chat is None:
         return None
-    text, attachments = clean(message.get("text")), _attachments(message)
-    sent = _json(message.get("payload"))
+    text, media, sent = clean(message.get("text")), attachments(message), _json(message.get("payload"))
     press = sent.get("press")
-    if kind is Kind.MESSAGE and isinstance(press, str):
-        kind = Kind.PRESS
-    elif not text and not attachments:
-        kind = Kind.OTHER  # a service message: a screenshot was made, a chat was pinned
-    moment = message.get("update_time") or message["date"] if kind is Kind.EDIT else message["date"]
-    number = message.get("conversation_message_id") or message.get("id")
+    text = _begun(commands.words.get(str(sent.get("command"))), text, clean(message.get("ref")), commands)
     return Incoming(
         channel="vk",
-        chat=str(chat),
+        chat=chat,
+        external_id=f"{group}:{chat}:{number or 'id' + str(message['id'])}",
+        kind=Kind.PRESS if isinstance(press, str) else Kind.MESSAGE if text or media else Kind.OTHER,
+        at=datetime.fromtimestamp(int(message["date"]), UTC),
+        text=text,
+        press=clean(press) if isinstance(press, str) else None,
+        attachments=media,
+        no_buttons=_no_buttons(app),
+        message_id=str(number or message["id"]),
+    )
+
+
+def changed(message: Mapping[str, Any], group: int) -> Incoming | None:
+    """Map a message of the history as the edit that it has seen; None when it has seen none."""
+    if not message.get("update_time"):
+        return None
+    number = message.get("conversation_message_id") or message["id"]
+    return _edited(message, f"{group}:{message['peer_id']}:{number}:{message['update_time']}")
+
+
+def _edited(message: Mapping[str, Any], external_id: str) -> Incoming | None:
+    chat, number = _writer(message), message.get("conversation_message_id") or message.get("id")
+    if chat is None or number is None:
+        return None
+    return Incoming(
+        channel="vk",
+        chat=chat,
         external_id=external_id,
-        kind=kind,
-        at=datetime.fromtimestamp(int(moment), UTC),
-        text=commands.get(str(sent.get("command")), text),
-        press=press if kind is Kind.PRESS else None,
-        attachments=attachments,
-        message_id=None if number is None else str(number),
+        kind=Kind.EDIT,
+        at=datetime.fromtimestamp(int(message.get("update_time") or message["date"]), UTC),
+        text=clean(message.get("text")),
+        attachments=attachments(message),
+        message_id=str(number),
     )
 
 
 def _press(content: Mapping[str, Any], external_id: str, now: datetime) -> Incoming | None:
-    chat = int(content["peer_id"])
-    if not 0 < chat < FIRST_GROUP_CHAT:
+    chat = _customer(int(content["peer_id"]))
+    if chat is None:
         return None
-    press = _json(content.get("payload")).get("press")
-    number = content.get("conversation_message_id")
+    press, number = _json(content.get("payload")).get("press"), content.get("conversation_message_id")
     return Incoming(
         channel="vk",
-        chat=str(chat),
+        chat=chat,
         external_id=external_id,
         kind=Kind.PRESS,
         at=now,
-        press=press if isinstance(press, str) else "",
+        press=clean(press) if isinstance(press, str) else "",
         message_id=None if number is None else str(number),
         answer=str(content["event_id"]),
     )
+
+
+def _customer(peer: int) -> str | None:
+    """The chat of one customer; None for a chat of many people, and for a community."""
+    return str(peer) if 0 < peer < FIRST_GROUP_CHAT else None
+
+
+def _writer(message: Mapping[str, Any]) -> str | None:
+    """The chat, when the message in it is the customer's own."""
+    chat = _customer(int(message["peer_id"]))
+    return None if str(message["from_id"]) != chat or message.get("out") else chat
+
+
+def _begun(command: str | None, text: str, ref: str, commands: Commands) -> str:
+    """The text of a message. One that was begun by a deep link (`ref`) has the link's words before the customer's own."""
+    begun = commands.linked(ref) if ref else ""
+    if not begun or begun == commands.words.get(START):  # no link, or none of ours
+        return text if command is None else command
+    return f"{begun}\n{text}" if command is None and text not in ("", begun) else begun
+
+
+def _no_buttons(app: Any) -> bool | None:
+    if not isinstance(app, Mapping):
+        return None
+    return not (app.get("inline_keyboard") and "callback" in (app.get("button_actions") or ()))
 
 
 def _json(value: Any) -> Mapping[str, Any]:
@@ -90,47 +137,3 @@ def _json(value: Any) -> Mapping[str, Any]:
         except ValueError:
             return {}
     return value if isinstance(value, Mapping) else {}
-
-
-def _attachments(message: Mapping[str, Any]) -> tuple[Media, ...]:
-    found = [_attachment(one) for one in message.get("attachments") or ()]
-    if place := (message.get("geo") or {}).get("coordinates"):
-        found.append(Media("file", f"location {place.get('latitude')}, {place.get('longitude')}"))
-    if message.get("fwd_messages"):
-        found.append(Media("file", "forwarded messages"))
-    return tuple(found)
-
-
-def _attachment(attachment: Mapping[str, Any]) -> Media:
-    kind = str(attachment["type"])
-    content = attachment.get(kind)
-    content = content if isinstance(content, Mapping) else {}
-    name = content.get("url") if kind == "link" else content.get("title")
-    return Media(_KINDS.get(kind, "file"), clean(name) or (None if kind in _KINDS else kind))
-
-
-# ------------------------------------------------------------------------------------------------------- outgoing
-def keyboard(message: Outgoing) -> dict[str, Any] | None:
-    """Return the inline keyboard of a message: its titles, or their numbers where a title is too long for VK."""
-    titles = [button.title for button in message.buttons]
-    if not titles or len(titles) > MAX_BUTTONS:
-        return None
-    labels = [str(number) for number in range(1, len(titles) + 1)] if _numbered(message) else titles
-    buttons = [
-        {"action": {"type": "callback", "label": label, "payload": json.dumps({"press": payload(message.id, index)})}}
-        for index, label in enumerate(labels)
-    ]
-    across = 5 if _numbered(message) else 1 if len(buttons) <= MAX_ROWS else 2
-    return {"inline": True, "buttons": [buttons[at : at + across] for at in range(0, len(buttons), across)]}
-
-
-def with_numbered(message: Outgoing) -> str:
-    """Return the message's text, with the titles as a numbered list where they do not fit on buttons."""
-    if not _numbered(message):
-        return message.text
-    titles = [f"{number}. {button.title}" for number, button in enumerate(message.buttons, start=1)]
-    return "\n\n".join(part for part in (message.text, "\n".join(titles)) if part)
-
-
-def _numbered(message: Outgoing) -> bool:
-    return len(message.buttons) > MAX_BUTTONS or any(len(button.title) > MAX_LABEL for button in message.buttons)

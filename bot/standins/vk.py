@@ -1,4 +1,4 @@
-"""A stand-in for VK: the API's methods and a Bots Long Poll server, as documented, over HTTP on loopback.
+"""A stand-in for VK: the API's methods, a Bots Long Poll server and the Callback API, as documented, over HTTP on loopback.
 
     async with VkServer() as vk:
         VkChannel(vk.token, offsets, api_base=vk.url)
@@ -6,7 +6,8 @@
 
 What it keeps to: errors come with status 200; a `random_id` seen before in a dialogue sends nothing and gives the same
 id; keyboards have their limits; the event log is read by any `ts` (nothing is confirmed), an outdated one gives failed 1,
-an old key failed 2, an unknown `ts` failed 3. `faults` makes its next calls go wrong.
+an old key failed 2, an unknown `ts` failed 3; servers of the Callback API are confirmed and told (`callbacks`); dialogues
+keep their history. `faults` makes its next calls go wrong.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +23,7 @@ from aiohttp import web
 
 from bot.standins.faults import Fault, says
 from bot.standins.loopback import LoopbackServer
+from bot.standins.vk_callbacks import LIMIT, Callbacks
 
 Json = dict[str, Any]
 GROUP = 55
@@ -61,6 +64,18 @@ class VkServer(LoopbackServer):
         self.answered: list[str] = []
         # event ids of presses that were answered
         self.denied: set[int] = set()
+        self.typing: list[int] = []
+        # chats in which "is typing" was shown
+        self.callbacks = Callbacks(GROUP)
+        self.dialogues: dict[int, list[Json]] = defaultdict(list)
+        # all messages of each dialogue, oldest first
+        self.app: Json = {
+            "button_actions": ["text", "callback", "open_link"],
+            "inline_keyboard": True,
+            "keyboard": True,
+        }
+        # what customers' apps can show
+        self._files: dict[str, bytes | str] = {}
         self._log: list[Json] = []
         self._forgotten = 0
         # so many events of the log's beginning are gone
@@ -72,38 +87,58 @@ class VkServer(LoopbackServer):
         """Say what is served."""
         app.router.add_post("/method/{method}", self._call)
         app.router.add_get("/poll", self._check)
+        app.router.add_get("/files/{name}", self._file)
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.callbacks.close()
+        await super().__aexit__(*error)
 
     # ---------------------------------------------------------------------------------------------- customers
     def event(self, kind: str, content: Json) -> str:
         """Add an event of any kind; return its id."""
         event_id = f"event-{next(self._events)}"
-        self._log.append({"group_id": GROUP, "type": kind, "event_id": event_id, "v": "5.199", "object": content})
-        self._wake()
+        self._tell({"group_id": GROUP, "type": kind, "event_id": event_id, "v": "5.199", "object": content})
         return event_id
+
+    def _tell(self, event: Json) -> None:
+        self._log.append(event)
+        self._wake()
+        content = event["object"]
+        self.callbacks.tell(event, content.get("message", content).get("peer_id") or content.get("user_id"))
 
     def again(self) -> None:
         """Offer the last event once more."""
-        self._log.append(self._log[-1])
-        self._wake()
+        self._tell(self._log[-1])
 
     def message(self, peer: int, text: str = "", **content: Any) -> Json:
-        """A message of a customer."""
-        number = next(self._ids)
-        return {
-            "id": number, "conversation_message_id": number, "date": int(time.time()), "peer_id": peer, "from_id": peer,
-            "out": 0, "text": text, "attachments": [], "fwd_messages": [], **content,
+        """A message of a dialogue, by the customer unless `content` says otherwise; it stands in the dialogue's history."""
+        message = {
+            "id": next(self._ids), "conversation_message_id": len(self.dialogues[peer]) + 1, "date": int(time.time()),
+            "peer_id": peer, "from_id": peer, "out": 0, "text": text, "attachments": [], "fwd_messages": [], **content,
         }  # fmt: skip
+        self.dialogues[peer].append(message)
+        return message
 
     def writes(self, peer: int, text: str = "", **content: Any) -> Json:
         """A customer sends a message."""
         message = self.message(peer, text, **content)
-        info = {"button_actions": ["text", "callback", "open_link"], "inline_keyboard": True, "keyboard": True}
-        self.event("message_new", {"message": message, "client_info": info})
+        self.event("message_new", {"message": message, "client_info": self.app})
         return message
+
+    def replies(self, peer: int, text: str) -> None:
+        """A person of the community answers in VK's own inbox."""
+        message = self.message(peer, text, from_id=-GROUP, out=1, admin_author_id=7)
+        self.event("message_reply", message)
+
+    def file(self, name: str, content: bytes | str) -> str:
+        """Keep a file, or an address to send on to; return its address."""
+        self._files[name] = content
+        return f"{self.url}/files/{name}"
 
     def edits(self, message: Json, text: str) -> None:
         """A customer changes a message."""
-        self.event("message_edit", {**message, "text": text, "update_time": int(time.time())})
+        message |= {"text": text, "update_time": int(time.time())}
+        self.event("message_edit", dict(message))
 
     def presses(self, sent: Sent, label: str, *, as_text: bool = False) -> str:
         """A customer presses a button under a message; return the id that the answer needs.
@@ -116,8 +151,13 @@ class VkServer(LoopbackServer):
         self._presses.add(press)
         payload = data if as_text else json.loads(data)
         content = {"user_id": sent.peer, "peer_id": sent.peer, "event_id": press, "payload": payload}
-        self.event("message_event", {**content, "conversation_message_id": sent.message_id})
+        number = next(one for one in self.dialogues[sent.peer] if one["id"] == sent.message_id)
+        self.event("message_event", {**content, "conversation_message_id": number["conversation_message_id"]})
         return press
+
+    def press_runs_out(self, press: str) -> None:
+        """The minute in which a press can be answered is over."""
+        self._presses.discard(press)
 
     def denies(self, peer: int, *, denied: bool = True) -> None:
         """A customer forbids messages, or allows them."""
@@ -181,14 +221,70 @@ class VkServer(LoopbackServer):
             case "groups.getLongPollServer":
                 return {"key": self._key, "server": f"{self.url}/poll", "ts": str(len(self._log))}
             case "users.get":
-                return [{"id": int(form["user_ids"]), "first_name": "Мария", "last_name": f"№{form['user_ids']}"}]
+                ids = form["user_ids"].split(",")
+                return [{"id": int(one), "first_name": "Мария", "last_name": f"№{one}"} for one in ids]
             case "messages.send":
                 return self._send(form)
+            case "messages.setActivity":
+                self.typing.append(int(form["peer_id"]))
+                return 1
+            case "messages.getConversations":
+                return self._conversations(form)
+            case "messages.getHistory":
+                items = self.dialogues[int(form["peer_id"])][::-1]
+                return {"count": len(items), "items": _page(items, form)}
+            case "groups.setLongPollSettings":
+                return 1
             case "messages.sendMessageEventAnswer":
                 if form["event_id"] not in self._presses:
                     raise Refused(100, "One of the parameters specified was missing or invalid: event_id is invalid")
                 self._presses.discard(form["event_id"])
                 self.answered.append(form["event_id"])
+                return 1
+        return self._of_servers(method, form)
+
+    def _conversations(self, form: Json) -> Json:
+        items = []
+        for peer, messages in self.dialogues.items():
+            if messages:
+                unanswered = not messages[-1]["out"]
+                kind = "user" if peer < 2_000_000_000 else "chat"
+                conversation = {"peer": {"id": peer, "type": kind, "local_id": peer}, "unanswered": unanswered}
+                items.append({"conversation": conversation, "last_message": messages[-1]})
+        if form.get("filter") == "unanswered":
+            items = [one for one in items if one["conversation"]["unanswered"]]
+        items.sort(key=lambda one: one["last_message"]["id"], reverse=True)
+        return {"count": len(items), "items": _page(items, form)}
+
+    def _of_servers(self, method: str, form: Json) -> Any:
+        """The methods about servers of the Callback API."""
+        if method.startswith("groups.") and form.get("group_id") != str(GROUP):
+            raise Refused(15, "Access denied: group is not yours")
+        servers, number = self.callbacks.servers, int(form.get("server_id") or 0)
+        if number and number not in servers:
+            raise Refused(104, "Not found")
+        address = (form.get("url", ""), form.get("title", ""), form.get("secret_key", ""))
+        if "url" in form and (len(address[1]) > 14 or len(address[2]) > 50 or not address[0].startswith("http")):
+            raise Refused(100, "One of the parameters specified was missing or invalid")
+        match method:
+            case "groups.getCallbackServers":
+                return {"count": len(servers), "items": [one.shown() for one in servers.values()]}
+            case "groups.addCallbackServer":
+                if len(servers) >= LIMIT:
+                    raise Refused(2000, "Servers number limit is reached")
+                return {"server_id": self.callbacks.add(*address)}
+            case "groups.editCallbackServer":
+                self.callbacks.edit(number, *address)
+                return 1
+            case "groups.deleteCallbackServer":
+                del servers[number]
+                return 1
+            case "groups.getCallbackConfirmationCode":
+                return {"code": self.callbacks.code}
+            case "groups.setCallbackSettings":
+                if form.get("api_version") != "5.199":
+                    raise Refused(100, "api_version is invalid")
+                servers[number].kinds = {name for name, value in form.items() if value == "1"}
                 return 1
         raise Refused(3, "Unknown method passed")
 
@@ -206,9 +302,25 @@ class VkServer(LoopbackServer):
             for before in self.sent:
                 if (before.peer, before.random_id) == (peer, random_id):
                     return before.message_id
-        sent = Sent(peer, next(self._ids), text, random_id, keyboard)
+        message = self.message(peer, text, from_id=-GROUP, out=1, random_id=random_id)
+        sent = Sent(peer, message["id"], text, random_id, keyboard)
         self.sent.append(sent)
         return sent.message_id
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        found = self._files.get(request.match_info["name"])
+        if isinstance(found, str):
+            raise web.HTTPFound(found)
+        if found is None:
+            raise web.HTTPNotFound
+        return web.Response(body=found)
+
+
+def _page(items: list[Any], form: Json) -> list[Any]:
+    offset, count = int(form.get("offset") or 0), int(form.get("count") or 20)
+    if not 0 < count <= 200:
+        raise Refused(100, "count should be from 1 to 200")
+    return items[offset : offset + count]
 
 
 def _check_keyboard(keyboard: Json) -> None:

@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from aiohttp import web
 
-from bot.channels import Channel, Incoming, Outgoing
+from bot.channels import Channel, HookAnswer, Incoming, Kind, Outgoing
 from bot.channels.polling import Pause
 from bot.channels.telegram import TelegramChannel
 from bot.channels.vk import VkChannel
@@ -19,6 +20,7 @@ from bot.standins import vk as vk_server
 from bot.standins.telegram import TelegramServer
 from bot.standins.vk import VkServer
 
+LINKS = {"order": "Где заказ {}?"}
 COMMANDS = {"start": "Здравствуйте", "operator": "Позовите оператора"}
 
 
@@ -34,17 +36,26 @@ class MemoryOffsets:
     async def save(self, key: str, value: str) -> None:
         self.values[key] = value
 
+    async def settle(self, key: str, value: str) -> str:
+        return self.values.setdefault(key, value)
+
 
 class Inbox:
     """What was received, and what `receive` is to fail with before it takes anything."""
 
     def __init__(self) -> None:
         self.got: list[Incoming] = []
+        self.names: dict[str, str | None] = {}
+        # what customers are called, as it became known
         self.tried = 0
         self.failures: list[Exception] = []
         self.refuse: Callable[[Incoming], Exception | None] = lambda update: None
 
     async def receive(self, update: Incoming) -> None:
+        if update.name is not None:
+            self.names[update.chat] = update.name
+        if update.kind is Kind.OTHER and update.message_id is None and update.name is not None:
+            return
         self.tried += 1
         if self.failures:
             raise self.failures.pop(0)
@@ -64,12 +75,45 @@ async def until(true: Callable[[], Any], seconds: float = 10.0) -> None:
             await asyncio.sleep(0.005)
 
 
+class Door:
+    """Our own HTTP server, which a messenger calls: hands each call to the channel that is there now."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._rig, self.url = rig, ""
+        self.answers: list[HookAnswer] = []
+
+    async def __aenter__(self) -> Door:
+        app = web.Application()
+        app.router.add_post("/hooks/{name}", self._called)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    async def _called(self, request: web.Request) -> web.Response:
+        if self._rig.channel is None or request.match_info["name"] != self._rig.name:
+            return web.Response(status=404)
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        answer = await self._rig.channel.hook(headers, await request.read(), self._rig.inbox.receive)
+        self.answers.append(answer)
+        return web.Response(status=answer.status, text=answer.text, headers=dict(answer.headers))
+
+
 class Rig:
     """A channel between a stand-in server and an inbox."""
 
     name = ""
 
-    def __init__(self) -> None:
+    def __init__(self, *, hooked: bool = False) -> None:
+        self.hooked = hooked
+        # the messenger calls us, instead of being asked
+        self.door = Door(self)
+        self.watch = 60.0
+        # seconds between two looks at whether the messenger still calls us
         self.offsets, self.inbox = MemoryOffsets(), Inbox()
         self.channel: Any = None
         self.server: Any = None
@@ -82,7 +126,15 @@ class Rig:
         """Start the channel, as a new process would."""
         self.channel = self.make()
         self._running = asyncio.create_task(self.channel.run(self.inbox.receive))
-        await until(lambda: self._polls() or self.running.done())
+        await until(lambda: self.running.done() or (self.listens() if self.hooked else self._polls()))
+
+    @property
+    def public_url(self) -> str | None:
+        return self.door.url if self.hooked else None
+
+    def listens(self) -> bool:
+        """Whether the messenger's server calls us."""
+        raise NotImplementedError
 
     async def stop(self) -> None:
         """Stop it, and forget all that was only in memory."""
@@ -93,6 +145,7 @@ class Rig:
             self._running = None
         if self.channel is not None:
             await self.channel.close()
+            self.channel = None
 
     @property
     def running(self) -> asyncio.Task[None]:
@@ -170,8 +223,14 @@ class VkRig(Rig):
     def make(self) -> VkChannel:
         return VkChannel(
             self.server.token, self.offsets, api_base=self.server.url, commands=COMMANDS, poll_seconds=5,
-            call_seconds=2.0, pause=lambda: Pause(0.01, 0.05),
+            call_seconds=2.0, pause=lambda: Pause(0.01, 0.05), public_url=self.public_url, deep_links=LINKS,
+            watch_seconds=self.watch,
         )  # fmt: skip
+
+    def listens(self) -> bool:
+        return "vk:55:listened" in self.offsets.values and any(
+            one.status == "ok" for one in self.server.callbacks.servers.values()
+        )
 
     def too_many(self, times: int = 1) -> None:
         self.server.faults.add(self.SEND, vk_server.refuses(6), times)
@@ -187,7 +246,16 @@ class VkRig(Rig):
         self.server.event("message_new", {"message": self.server.message(2_000_000_001, text, from_id=42)})
 
     def photo(self, caption: str) -> None:
-        self.server.writes(42, caption, attachments=[{"type": "photo", "photo": {"id": 1, "sizes": []}}])
+        self.server.writes(42, caption, attachments=[self.attached(b"a photo")])
+
+    def attached(self, content: bytes) -> dict[str, Any]:
+        """A photo as VK tells of it, in two sizes."""
+        name = f"{len(content)}.jpg"
+        sizes = [
+            {"type": "s", "url": self.server.file(f"small-{name}", b"small"), "width": 75, "height": 50},
+            {"type": "x", "url": self.server.file(name, content), "width": 604, "height": 400},
+        ]
+        return {"type": "photo", "photo": {"id": 1, "sizes": sizes}}
 
 
 @pytest.fixture
@@ -206,9 +274,25 @@ async def vk() -> AsyncIterator[VkRig]:
         await rig.stop()
 
 
-@pytest.fixture(params=["telegram", "vk"])
+@pytest.fixture
+async def vk_hooked() -> AsyncIterator[VkRig]:
+    rig = VkRig(hooked=True)
+    async with rig.door, VkServer() as rig.server:
+        rig.server.callbacks.hurry = 0.01
+        yield rig
+        await rig.stop()
+
+
+@pytest.fixture(params=["telegram", "vk", "vk_hooked"])
 def rig(request: pytest.FixtureRequest) -> Rig:
-    """Each messenger in turn."""
+    """Each messenger in turn, both asked for its updates and calling us with them."""
+    found: Rig = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(params=["telegram", "vk"])
+def polling(request: pytest.FixtureRequest) -> Rig:
+    """Each messenger in turn, asked for its updates."""
     found: Rig = request.getfixturevalue(request.param)
     return found
 

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
 import pytest
 
 import flows
-from bot.channels import Kind, Media
+from bot.channels import Kind, Media, Outgoing
+from bot.channels.vk import SENDERS
 from bot.errors import ChannelStopped, Rejected, RetryLater, Unreachable
 from bot.standins import faults
 from bot.standins.vk import refuses
 from tests.bot.channels.conftest import MemoryOffsets, VkRig, until
 
+YES_NO = (flows.Button("Да", "yes"), flows.Button("Нет", "no"))
+
 
 class TestReceiving:
-    async def test_lost_history_goes_on_from_the_new_ts(self, vk: VkRig) -> None:
-        vk.offsets.values["vk:55"] = "0"
-        for number in range(3):
-            vk.server.writes(42, f"потеряно {number}")
-        vk.server.forget(2)
-        await vk.start()
-        await vk.received(1)
-        assert vk.inbox.texts == ["потеряно 2"]
-
     async def test_an_old_key_is_renewed_and_nothing_is_missed(self, vk: VkRig) -> None:
         await vk.start()
         vk.server.expire_key()
@@ -74,25 +69,63 @@ class TestReceiving:
     async def test_our_own_messages_are_not_the_customers(self, vk: VkRig) -> None:
         await vk.start()
         vk.server.event("message_edit", vk.server.message(42, "наше", from_id=-55, out=1))
-        vk.server.event("message_reply", vk.server.message(42, "наше", from_id=-55, out=1))
+        vk.server.replies(42, "человек из сообщества")
         vk.server.writes(42, "моё")
         await vk.received(1)
         assert vk.inbox.texts == ["моё"]
+
+    @pytest.mark.parametrize(
+        ("sent", "text"),
+        [
+            ({"text": "Начать", "payload": '{"command": "start"}'}, "Где заказ 48213?"),
+            ({"text": "когда придёт?"}, "Где заказ 48213?\nкогда придёт?"),
+            ({"text": "Где заказ 48213?"}, "Где заказ 48213?"),
+            ({"text": "Привет", "ref": "order_'); DROP"}, "Привет"),
+            ({"text": "Привет", "ref": "unknown_1"}, "Привет"),
+        ],
+    )
+    async def test_a_deep_link_stands_for_its_words(self, vk: VkRig, sent: dict[str, Any], text: str) -> None:
+        await vk.start()
+        vk.server.writes(42, **{"ref": "order_48213", **sent})
+        [update] = await vk.received(1)
+        assert (update.kind, update.text) == (Kind.MESSAGE, text)
+
+    async def test_an_app_without_buttons_is_told_of(self, vk: VkRig) -> None:
+        await vk.start()
+        vk.server.writes(42, "умею")
+        vk.server.app = {"button_actions": ["text"], "keyboard": True, "inline_keyboard": False}
+        vk.server.writes(42, "не умею")
+        assert [update.no_buttons for update in await vk.received(2)] == [False, True]
 
     @pytest.mark.rule("CX-14")
     @pytest.mark.parametrize(
         ("sent", "read"),
         [
-            ({"type": "audio_message", "audio_message": {"duration": 3}}, Media("voice")),
-            ({"type": "doc", "doc": {"title": "чек.pdf"}}, Media("file", "чек.pdf")),
+            (
+                {"type": "audio_message", "audio_message": {"duration": 3, "link_ogg": "https://x/a.ogg"}},
+                Media("voice", ref="https://x/a.ogg", mime="audio/ogg"),
+            ),
+            (
+                {"type": "doc", "doc": {"title": "чек.pdf", "ext": "pdf", "size": 7, "url": "https://x/d"}},
+                Media("file", "чек.pdf", "https://x/d", 7, "application/pdf"),
+            ),
             ({"type": "sticker", "sticker": {"sticker_id": 1}}, Media("sticker")),
+            (
+                {"type": "graffiti", "graffiti": {"url": "https://x/g", "width": 1, "height": 1}},
+                Media("photo", ref="https://x/g", mime="image/png"),
+            ),
             ({"type": "video", "video": {"title": "коробка"}}, Media("video", "коробка")),
             (
                 {"type": "link", "link": {"url": "https://example.org/x"}},
                 Media("file", "https://example.org/x"),
             ),
             ({"type": "wall", "wall": {"id": 1}}, Media("file", "wall")),
+            (
+                {"type": "market", "market": {"id": 5, "owner_id": -55, "title": "Чайник"}},
+                Media("file", "Чайник https://vk.com/market-55_5"),
+            ),
             ({"type": "something_new"}, Media("file", "something_new")),
+            ({"type": "photo", "photo": None}, Media("photo")),
         ],
     )
     async def test_media_become_attachments(self, vk: VkRig, sent: dict[str, Any], read: Media) -> None:
@@ -101,18 +134,32 @@ class TestReceiving:
         [update] = await vk.received(1)
         assert update.attachments == (read,)
 
-    async def test_a_name_that_vk_does_not_tell_is_done_without(self, vk: VkRig) -> None:
-        vk.server.faults.add("users.get", faults.garbage())
+    async def test_a_place_and_what_is_forwarded_are_attachments_too(self, vk: VkRig) -> None:
+        await vk.start()
+        forwarded = {"text": "Ваш заказ отменён", "attachments": [vk.attached(b"a screenshot")], "from_id": 7}
+        vk.server.writes(42, fwd_messages=[forwarded], geo={"coordinates": {"latitude": 55.7, "longitude": 37.6}})
+        [update] = await vk.received(1)
+        place, text, photo = update.attachments
+        assert (place.name, text.name) == ("location 55.7, 37.6", "forwarded: Ваш заказ отменён")
+        assert (photo.kind, photo.ref) == ("photo", f"{vk.server.url}/files/12.jpg")
+
+    async def test_a_name_that_vk_does_not_tell_holds_up_nobody(self, vk: VkRig) -> None:
+        vk.server.faults.add("users.get", faults.slow(5), 2)
+        await vk.start()
+        began = time.monotonic()
+        for chat in range(42, 62):
+            vk.server.writes(chat, "раз")
+        await vk.received(20)
+        assert time.monotonic() - began < 3
+        assert vk.inbox.names == {}
+
+    async def test_a_name_is_asked_for_once_and_goes_along_from_then_on(self, vk: VkRig) -> None:
         await vk.start()
         vk.server.writes(42, "раз")
-        [update] = await vk.received(1)
-        assert update.name is None
-
-    async def test_a_name_is_asked_for_once(self, vk: VkRig) -> None:
-        await vk.start()
+        await until(lambda: vk.inbox.names)
         for _ in range(3):
-            vk.server.writes(42, "раз")
-        await vk.received(3)
+            vk.server.writes(42, "два")
+        assert [update.name for update in await vk.received(4)] == [None, *["Мария №42"] * 3]
         assert vk.server.calls.count("users.get") == 1
 
     async def test_stopping_does_not_wait_for_the_poll(self, vk: VkRig) -> None:
@@ -147,23 +194,38 @@ class TestSending:
 
     async def test_keys_fit_into_32_bits_whatever_the_id(self, vk: VkRig) -> None:
         channel = vk.make()
-        keys = {await channel._random_id(message, piece) for message in (1, 2, 3, 2**30, 2**40) for piece in (0, 1, 2)}
-        assert len(keys) == 15
+        keys = {await channel._random_id(message) for message in (1, 2, 3, 2**30, 2**40)}
+        assert len(keys) == 5
         assert all(-(2**31) <= key < 2**31 and key for key in keys)
 
-    async def test_a_hanging_answer_holds_up_one_call_only_for_its_timeout(self, vk: VkRig) -> None:
-        vk.server.faults.add("messages.send", faults.slow(5))
-        with pytest.raises(RetryLater):
-            await vk.send(1, "раз")
-        await vk.send(2, "два")
-        assert [message.text for message in vk.server.sent] == ["раз", "два"]
+    async def test_processes_that_begin_together_agree_on_the_keys(self, vk: VkRig) -> None:
+        one, other = vk.make(), vk.make()
+        keys = await asyncio.gather(*(channel._random_id(7) for channel in (one, other)))
+        assert keys[0] == keys[1]
+
+    async def test_answers_that_hang_hold_up_only_themselves(self, vk: VkRig) -> None:
+        vk.server.faults.add("messages.send", faults.slow(5), 5)
+        hanging = [asyncio.create_task(vk.send(number, "раз", chat=str(number))) for number in range(1, 6)]
+        await until(lambda: vk.server.calls.count("messages.send") == 5)
+        began = time.monotonic()
+        await vk.send(6, "два")
+        assert time.monotonic() - began < 1.5
+        outcomes = await asyncio.gather(*hanging, return_exceptions=True)
+        assert all(isinstance(outcome, RetryLater) for outcome in outcomes)
+
+    async def test_more_answers_hang_than_there_are_clients(self, vk: VkRig) -> None:
+        vk.server.faults.add("messages.send", faults.slow(3), SENDERS)
+        hanging = [asyncio.create_task(vk.send(number, "раз", chat=str(number))) for number in range(1, SENDERS + 2)]
+        outcomes = await asyncio.gather(*hanging, return_exceptions=True)
+        assert [type(outcome) for outcome in outcomes].count(str) == 1
 
     @pytest.mark.parametrize(
         ("code", "error"),
         [
-            (1, RetryLater), (9, RetryLater), (10, RetryLater), (29, RetryLater),
-            (18, Unreachable), (900, Unreachable), (901, Unreachable), (902, Unreachable),
+            (1, RetryLater), (6, RetryLater), (9, RetryLater), (10, RetryLater), (29, RetryLater), (36, RetryLater),
+            (995, RetryLater), (7, Unreachable), (18, Unreachable), (917, Unreachable), (936, Unreachable), (900, Unreachable), (901, Unreachable), (902, Unreachable),
             (100, Rejected), (911, Rejected), (914, Rejected), (4242, Rejected),
+            (2, ChannelStopped), (42, ChannelStopped), (203, ChannelStopped), (915, ChannelStopped),
             (5, ChannelStopped), (14, ChannelStopped), (15, ChannelStopped), (17, ChannelStopped), (27, ChannelStopped),
         ],
     )  # fmt: skip
@@ -196,3 +258,19 @@ class TestKeyboard:
         [sent] = vk.server.sent
         assert sent.text.endswith("\n12. Заказ 11")
         assert sent.keyboard == {}
+
+    @pytest.mark.rule("CX-10")
+    async def test_an_app_that_shows_no_buttons_gets_a_numbered_list(self, vk: VkRig) -> None:
+        await vk.send(5, "Это вы?", buttons=YES_NO, no_buttons=True)
+        [sent] = vk.server.sent
+        assert (sent.text, sent.keyboard) == ("Это вы?\n\n1. Да\n2. Нет", {})
+
+    @pytest.mark.rule("CX-10")
+    async def test_it_says_whether_a_number_alone_chooses(self, vk: VkRig) -> None:
+        channel, long = vk.make(), (flows.Button("а" * 41, "x"),)
+        many = tuple(flows.Button(f"Заказ {n}", "x") for n in range(11))
+        for buttons, no_buttons, numbered in (
+            (YES_NO, False, False), (YES_NO, True, True), (long, False, True), (many, False, True), ((), True, False),
+        ):  # fmt: skip
+            message = Outgoing(id=1, chat="42", text="?", buttons=buttons, no_buttons=no_buttons)
+            assert channel.numbers(message) is numbered
