@@ -25,6 +25,8 @@ BODY_BYTES = 1_000_000
 SECONDS = 7.0
 """For reading, storing and answering: VK calls again after some 8 s, Telegram after 60."""
 LATER = {"Retry-After": "5"}
+CLOSE = {"Connection": "close"}
+"""The rest of such a call is not read."""
 REMEMBERED = 10_000
 """Updates that failed and may come again."""
 
@@ -52,10 +54,10 @@ def hooks(parts: Parts) -> APIRouter:
                 return await _answer(found, request, receive)
         except BodyTooLarge:
             log.warning("hook_too_large", extra={"channel": found.name})
-            return Response(status_code=413, headers={"Connection": "close"})
+            return Response(status_code=413, headers=CLOSE)
         except TimeoutError:
             log.warning("hook_too_slow", extra={"channel": found.name})
-            return Response(status_code=503, headers=LATER)
+            return Response(status_code=503, headers=LATER | CLOSE)
         except Exception as error:
             if isinstance(error, PASSING):
                 log.warning("store_away", extra={"error": type(error).__name__})
