@@ -102,9 +102,9 @@ async def _nlu(parts: Parts) -> Part:
     """One address that works is enough."""
     if parts.nlu is None:
         return {"ok": True, "why": "not used by this process"}
-    states = {_without_secrets(address): why for address, why in (await parts.nlu()).items()}
-    told = {address: {"ok": why is None, **({"why": why} if why else {})} for address, why in states.items()}
-    return {"ok": any(why is None for why in states.values()), "addresses": told}
+    models = {_without_secrets(address): model for address, model in (await parts.nlu()).items()}
+    told = {address: {"ok": model is not None, "model": model} for address, model in models.items()}
+    return {"ok": any(model is not None for model in models.values()), "addresses": told}
 
 
 async def _crm(parts: Parts) -> Part:

@@ -1,20 +1,18 @@
 """Webhooks: a messenger's call is read within limits, given to its channel, and answered only when all is stored.
 
-Whatever goes wrong is answered so that the messenger calls again. What fails again and again for a reason of its own is
-left out in the end, for a messenger holds back all that follows in a chat until then.
+Whatever goes wrong is answered so that the messenger calls again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import OrderedDict
 
 from fastapi import APIRouter, Request, Response
 
 from bot import signs
-from bot.channels import Channel, Incoming, Receive
-from bot.channels.polling import PASSING, POISON_TRIES
+from bot.channels import Channel, Receive
+from bot.channels.polling import PASSING
 from bot.errors import FirstlineError
 from bot.web.parts import Parts
 
@@ -27,8 +25,6 @@ SECONDS = 7.0
 LATER = {"Retry-After": "5"}
 CLOSE = {"Connection": "close"}
 """The rest of such a call is not read."""
-REMEMBERED = 10_000
-"""Updates that failed and may come again."""
 
 
 class BodyTooLarge(FirstlineError):
@@ -40,28 +36,27 @@ class BodyTooLarge(FirstlineError):
 def hooks(parts: Parts) -> APIRouter:
     """The route of all channels' webhooks."""
     router = APIRouter()
-    receive = Sieve(parts.receive) if parts.receive is not None else None
 
     @router.post("/hooks/{channel}")
     async def hook(channel: str, request: Request) -> Response:
         found = parts.channels.get(channel)
         if found is None:
             return Response(status_code=404)
-        if receive is None:  # a process of another role: the messenger tries again, and the proxy elsewhere
+        if parts.receive is None:  # a process of another role: the messenger tries again, and the proxy elsewhere
             return Response(status_code=503, headers=LATER)
         try:
             async with asyncio.timeout(SECONDS):
-                return await _answer(found, request, receive)
+                return await _answer(found, request, parts.receive)
         except BodyTooLarge:
             log.warning("hook_too_large", extra={"channel": found.name})
             return Response(status_code=413, headers=CLOSE)
         except TimeoutError:
             log.warning("hook_too_slow", extra={"channel": found.name})
             return Response(status_code=503, headers=LATER | CLOSE)
-        except Exception as error:
-            if isinstance(error, PASSING):
-                log.warning("store_away", extra={"error": type(error).__name__})
-                return Response(status_code=503, headers=LATER)
+        except PASSING as error:
+            log.warning("store_away", extra={"channel": found.name, "error": type(error).__name__})
+            return Response(status_code=503, headers=LATER)
+        except Exception:
             log.exception("hook_failed", extra={"channel": found.name})
             return Response(status_code=500)
 
@@ -85,30 +80,3 @@ async def _body(request: Request) -> bytes:
         if len(body) > BODY_BYTES:
             raise BodyTooLarge
     return bytes(body)
-
-
-class Sieve:
-    """A `receive` that lets an update pass which has failed too often for a reason of its own."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._failures: OrderedDict[tuple[str, str], int] = OrderedDict()
-
-    async def __call__(self, incoming: Incoming) -> None:
-        """Store an update; or leave it out, logged, when it cannot be stored."""
-        key = (incoming.channel, incoming.external_id)
-        try:
-            await self._receive(incoming)
-        except Exception as error:
-            if isinstance(error, (*PASSING, TimeoutError)):
-                raise
-            tries = self._failures.pop(key, 0) + 1
-            ids = {"channel": key[0], "external_id": key[1], "error": type(error).__name__, "tries": tries}
-            if tries >= POISON_TRIES:
-                log.error("update_left_out", extra=ids, exc_info=error)
-                return
-            self._failures[key] = tries
-            if len(self._failures) > REMEMBERED:
-                self._failures.popitem(last=False)
-            raise
-        self._failures.pop(key, None)

@@ -13,8 +13,8 @@ RECEIVER, WORKER, SENDER, CONSOLE = "receiver", "worker", "sender", "console"
 ROLES = frozenset({RECEIVER, WORKER, SENDER, CONSOLE})
 """What a process may do; one process may do all of it."""
 
-States = Callable[[], Awaitable[Mapping[str, str | None]]]
-"""Asks each address of a service: None when it works, else what is wrong, in a few words."""
+Models = Callable[[], Awaitable[Mapping[str, str | None]]]
+"""Asks each NLU service: address -> the model in use, None when it does not answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,7 @@ class Parts:
     channels: Mapping[str, Channel] = field(default_factory=dict)
     receive: Receive | None = None
     # None: this process takes no updates
-    nlu: States | None = None
+    nlu: Models | None = None
     webhooks: bool = False
     # the messengers call us: a channel that fetches nothing is no sign of trouble
     stalled: float = 20.0
