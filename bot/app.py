@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 import flows
-from bot import agents, conversations, database, delivery, jobs, requests, turns, upkeep
+from bot import agents, conversations, database, delivery, jobs, pace, requests, turns, upkeep
 from bot.channels import Channel, Incoming
 from bot.clients import Crm, Nlu
 from bot.clients import shop_file as shop_files
@@ -154,9 +154,10 @@ class Assistant:
             pack=content.pack, jobs=self.jobs, reopen=timedelta(hours=_reopen_hours(settings, content.pack)),
             claim=timedelta(seconds=settings.claim_seconds),
         )  # fmt: skip
+        self.paces: dict[str, pace.Limits] = {}
         self.post = delivery.Post(
-            sessions=self.sessions, channels=self.channels, jobs=self.jobs, clock=self.clock
-        )  # fmt: skip
+            sessions=self.sessions, channels=self.channels, jobs=self.jobs, clock=self.clock, paces=self.paces
+        )
         self.tools = turns.Tools(
             desk=self.desk, nlu=nlu, crm=self.crm, clock=self.clock, quiet=timedelta(seconds=self.quiet),
             patience=Patience(post=self.post, pack=content.pack, slow=settings.slow_seconds),
@@ -179,16 +180,23 @@ class Assistant:
             await channel.close()
         await self.engine.dispose()
 
-    def add(self, channel: Channel, *, bot: str | None = None) -> None:
-        """Connect a channel. `bot`: whose updates it fetches, if only one process of the installation may do that."""
+    def add(self, channel: Channel, *, bot: str | None = None, limits: pace.Limits | None = None) -> None:
+        """Connect a channel.
+
+        bot: whose updates it fetches, if only one process of the installation at a time may do that
+        limits: how fast all processes together may send to it
+        """
         self.channels[channel.name] = channel
         if bot is not None:
             self.leaders[channel.name] = Leader(self.address, f"{channel.name}:{bot}")
+        if limits is not None:
+            self.paces[channel.name] = limits
 
     def connect(self) -> None:
         """Connect the messengers whose tokens are set."""
+        limits = paces(self.settings)
         for channel, bot in messengers(self.settings, self.content.pack, self.offsets):
-            self.add(channel, bot=bot)
+            self.add(channel, bot=bot, limits=limits.get(channel.name))
 
     async def receive(self, incoming: Incoming, *, turn: bool = True) -> None:
         """Store an update of a messenger together with the turn that will answer it."""
@@ -276,6 +284,15 @@ class Assistant:
                     session, one.name, title=one.title, queues=one.queues, skills=one.skills, role=one.role,
                     on_shift=None if one.name in known else one.on_shift,
                 )  # fmt: skip
+
+
+def paces(settings: Settings) -> dict[str, pace.Limits]:
+    """How fast messages may go out, by messenger."""
+    chat = settings.telegram_chat_seconds
+    return {
+        "telegram": pace.Limits(seconds=1 / settings.telegram_per_second, chat_seconds=chat),
+        "vk": pace.Limits(seconds=1 / settings.vk_per_second, burst=2),
+    }
 
 
 def messengers(settings: Settings, pack: flows.Pack, offsets: conversations.StoredOffsets) -> list[tuple[Channel, str]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -13,13 +14,17 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot.channels import Incoming, Kind
+from bot.channels import Incoming, Kind, split
 from bot.errors import ConversationUnknown
-from bot.jobs import Jobs
+from bot.jobs import DELIVERY, TURN, Jobs
 from bot.models import Conversation, Delivery, Message, Offset, Receipt, Sender
 
 log = logging.getLogger(__name__)
 
+LONGEST = 4096
+"""Characters of a message that both messengers take."""
+ALBUM_QUIET = 1.0
+"""Seconds in which the other parts of an album come."""
 PAYLOAD = re.compile(r"[0-9]{1,18}\.[0-9]{1,4}")
 
 
@@ -48,6 +53,8 @@ async def receive(
         await session.flush()
     if turn:
         delay = quiet if incoming.kind in (Kind.MESSAGE, Kind.EDIT) else 0.0
+        if incoming.album is not None:
+            delay = max(delay, ALBUM_QUIET)
         await jobs.turn(session, conversation_id, delay=delay)
     return line
 
@@ -170,7 +177,7 @@ async def lock(session: AsyncSession, conversation_id: int, *, skip: bool = Fals
 
 
 async def unread(session: AsyncSession, conversation_id: int) -> list[Message]:
-    """The customer's lines that no turn has read, in order."""
+    """The customer's lines that no turn has read, in the order in which they were said."""
     found = await session.execute(
         select(Message)
         .where(Message.conversation_id == conversation_id, Message.sender == Sender.CUSTOMER, Message.read_at.is_(None))
@@ -178,7 +185,28 @@ async def unread(session: AsyncSession, conversation_id: int) -> list[Message]:
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    return list(found.scalars())
+    return in_order(found.scalars())
+
+
+def in_order(lines: Iterable[Message]) -> list[Message]:
+    """Lines in the order in which they were said: updates may overtake one another on their way to us.
+
+    Messengers tell the second, and number the messages of a chat; a press has no number and keeps its place.
+    """
+    ordered = sorted(lines, key=lambda line: (line.at.replace(microsecond=0), line.id))
+    for _, group in groupby(range(len(ordered)), key=lambda place: ordered[place].at.replace(microsecond=0)):
+        places = [place for place in group if _number(ordered[place]) is not None]
+        numbered = sorted((ordered[place] for place in places), key=lambda line: (_number(line), line.id))
+        for place, line in zip(places, numbered, strict=True):
+            ordered[place] = line
+    return ordered
+
+
+def _number(line: Message) -> int | None:
+    """The messenger's number of a written message; an edited one has that of its first version."""
+    pressed = line.press is not None or line.stale_press
+    number = None if pressed or line.edited else line.message_id
+    return int(number) if number is not None and number.isdecimal() else None
 
 
 def remembered(conversation: Conversation) -> flows.ConversationState:
@@ -190,22 +218,23 @@ def remembered(conversation: Conversation) -> flows.ConversationState:
         return flows.ConversationState()
 
 
-async def recover(session: AsyncSession, jobs: Jobs, *, now: datetime, after: timedelta = timedelta(seconds=30)) -> int:
+async def recover(session: AsyncSession, jobs: Jobs, *, now: datetime, after: timedelta = timedelta(seconds=6)) -> int:
     """Add jobs for what has been unread or unsent for a while: a job may have been lost, the rows are not.
 
-    Returns the number of jobs added. A job that waits already is not added twice.
+    Returns the number of jobs added. A job that waits already, or is being done, is not added twice.
     """
-    old, added = Message.stored_at < func.now() - after, 0
+    old = Message.stored_at < func.now() - after
     silent = select(Message.conversation_id).where(Message.sender == Sender.CUSTOMER, Message.read_at.is_(None), old)
-    for conversation_id in (await session.scalars(silent.distinct().order_by(Message.conversation_id))).all():
-        added += await jobs.turn(session, conversation_id)
     unsent = select(Message.conversation_id).where(
         Message.delivery.in_((Delivery.PENDING, Delivery.SENDING)),
         Message.retry_at.is_(None) | (Message.retry_at < now),
         old,
     )
-    for conversation_id in (await session.scalars(unsent.distinct().order_by(Message.conversation_id))).all():
-        added += await jobs.delivery(session, conversation_id)
+    added = 0
+    for name, left in ((TURN, silent), (DELIVERY, unsent)):
+        found = (await session.scalars(left.distinct().order_by(Message.conversation_id))).all()
+        for conversation_id in await jobs.missing(session, name, found):
+            added += await jobs.add(session, name, conversation_id)
     return added
 
 
@@ -227,9 +256,22 @@ async def say(
     turn_id: int | None = None,
     agent: str | None = None,
 ) -> Message:
-    """Put a message to the customer into the outbox, with the job that delivers it, in the same transaction."""
+    """Put a message to the customer into the outbox, with the job that delivers it, in the same transaction.
+
+    A text that no messenger takes at once becomes several messages in order, the buttons under the last, which is
+    returned: each is sent on its own account, so a sender that dies between two of them repeats nothing.
+    """
+    *before, last = split(said.text) if len(said.text) > LONGEST else [said.text]
+    for piece in before:
+        session.add(
+            Message(
+                conversation_id=conversation_id, sender=sender, at=now, text=piece, rules=list(said.rules),
+                delivery=Delivery.PENDING, request_id=request_id, turn_id=turn_id, agent=agent,
+            )
+        )  # fmt: skip
+        await session.flush()  # in order
     message = Message(
-        conversation_id=conversation_id, sender=sender, at=now, text=said.text, rules=list(said.rules),
+        conversation_id=conversation_id, sender=sender, at=now, text=last, rules=list(said.rules),
         buttons=[{"title": one.title, "value": one.value} for one in said.buttons], ask_contact=said.ask_contact,
         delivery=Delivery.PENDING, request_id=request_id, turn_id=turn_id, agent=agent,
     )  # fmt: skip

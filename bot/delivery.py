@@ -1,7 +1,8 @@
 """Delivery: the outbox of a conversation goes out in order, and what a person must not be talked over stays unsent.
 
 The attempt is marked before the call and its result after it, so the only moment in which nobody knows whether a message
-was sent is the call itself (T5). After such an unclear attempt a message is sent once more, never twice.
+was sent is the call itself (T5). After such an unclear attempt a message is sent once more, never twice; on a channel that
+knows repetitions by the message's id it is sent until it is clear.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import conversations
+from bot import conversations, pace
 from bot.channels import Channel, Outgoing
 from bot.clock import Clock
 from bot.database import Sessions
@@ -29,10 +32,18 @@ log = logging.getLogger(__name__)
 
 UNCLEAR_ATTEMPTS = 2
 """So often is a message sent at most when the messenger does not say whether it was."""
+SAFE_ATTEMPTS = 10
+"""The same where the messenger knows a repetition by the message's id, and shows it once."""
 UNCLEAR_PAUSE = timedelta(seconds=3)
 STOPPED_PAUSE = timedelta(seconds=60)
-SEND_TIMEOUT = 60.0
+SEND_TIMEOUT = 11.0
 """Seconds; channels have shorter ones of their own."""
+ATTEMPT = timedelta(seconds=12)
+"""An attempt without a result may still be under way for so long; then whoever began it is dead."""
+STORE_PAUSE = 0.5
+SETTLED = 5.0
+"""Seconds after a start of PostgreSQL in which those who were cut off write down what came of their attempts."""
+_JUST_STARTED = text("SELECT pg_postmaster_start_time() > clock_timestamp() - make_interval(secs => :seconds)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,44 +54,111 @@ class Post:
     channels: Mapping[str, Channel]
     jobs: Jobs
     clock: Clock
+    paces: pace.Paces = field(default_factory=dict)
+    # how fast each channel may go; one that is not named goes as fast as it can
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """A message that is being sent, and how often it was tried before."""
+
+    channel: str
+    message: Outgoing
+    number: int
+
+
+@dataclass(slots=True)
+class _Round:
+    """Where the delivery of one conversation's outbox stands."""
+
+    tried: tuple[_Attempt, str | Exception] | None = None
+    # the last attempt and what came of it, to be written down
+    paced: bool = False
+    # its turn to send has been waited for already
+    left: bool = False
+    # nobody is there any more to send what comes next
 
 
 async def deliver(post: Post, conversation_id: int) -> int:
     """Send what waits in a conversation's outbox, in order; return the number of messages sent."""
-    sent, tried = 0, None
+    sent, now = 0, _Round()
     while True:
-        async with post.sessions.begin() as session:
-            if tried is not None and not await _record(session, post, *tried):
+        try:
+            step = await asyncio.shield(_keep_on(post, conversation_id, now))
+        except asyncio.CancelledError:
+            now.left = True
+            raise
+        match step:
+            case None:
                 return sent
-            outgoing = await _next(session, post, conversation_id)
-        if outgoing is None:
-            return sent
-        channel_name, message = outgoing
-        outcome = await _send(post.channels[channel_name], message)
-        tried = (message.id, outcome)
-        sent += isinstance(outcome, str)
+            case float():
+                await asyncio.sleep(step)
+                now = _Round(paced=True)
+            case _Attempt():
+                outcome = await _send(post.channels[step.channel], step.message)
+                now = _Round(tried=(step, outcome))
+                sent += isinstance(outcome, str)
 
 
-async def _next(session: AsyncSession, post: Post, conversation_id: int) -> tuple[str, Outgoing] | None:
-    """Mark the attempt at the next message that may be sent, and return it. Others are settled on the way."""
+async def _keep_on(post: Post, conversation_id: int, now: _Round) -> _Attempt | float | None:
+    """Take the next step, when the store can be reached again: what came of an attempt is not lost with a connection."""
+    while True:
+        try:
+            return await _step(post, conversation_id, now)
+        except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
+            if now.tried is None:
+                raise
+            log.warning("delivery_without_store", extra={"error": type(error).__name__})
+            await asyncio.sleep(STORE_PAUSE)
+
+
+async def _step(post: Post, conversation_id: int, now: _Round) -> _Attempt | float | None:
+    """Write down what came of an attempt, and begin the next: the attempt, seconds to wait before it, or None at the end."""
+    async with post.sessions.begin() as session:
+        if now.tried is not None and not await _record(session, post, *now.tried):
+            return None
+        if now.left or post.jobs.stopping:
+            await post.jobs.delivery(session, conversation_id)
+            return None
+        return await _next(session, post, conversation_id, now.paced)
+
+
+async def _next(session: AsyncSession, post: Post, conversation_id: int, paced: bool) -> _Attempt | float | None:
+    """Mark the attempt at the next message that may be sent, and return it, or the seconds until its turn to be sent.
+
+    Others are settled on the way. `paced`: its turn to send was taken and waited for.
+    """
     conversation = await conversations.lock(session, conversation_id)
     if conversation is None:
         return None
-    now = post.clock.now()
+    now, name = post.clock.now(), conversation.channel
     for message in await _outbox(session, conversation_id):
-        if message.delivery == Delivery.SENDING:  # a worker died in the call: nobody knows whether it was sent
-            message.unclear += 1
-        refusal = _refusal(conversation, message, known=conversation.channel in post.channels)
+        wait = (message.retry_at - now).total_seconds() if message.retry_at is not None else 0.0
+        if message.delivery == Delivery.SENDING:
+            if wait <= 0 and await session.scalar(_JUST_STARTED, {"seconds": SETTLED}):
+                wait = SETTLED
+            if wait <= 0:  # whoever was at it is dead: nobody knows whether it was sent
+                message.unclear += 1
+        refusal = None if wait > 0 and message.delivery == Delivery.SENDING else _refusal(conversation, message, post)
         if refusal is not None:
             message.delivery, message.error = refusal
             log.info("message_not_sent", extra={"line": message.id, "why": message.error})
             continue
-        if message.retry_at is not None and message.retry_at > now:
-            await post.jobs.delivery(session, conversation_id, delay=(message.retry_at - now).total_seconds())
+        limits = post.paces.get(name)
+        if wait <= 0 and limits is not None and not paced:
+            wait = await pace.take(session, limits, name, conversation.chat)
+            if 0 < wait <= pace.SHORT:
+                return wait
+        if wait > 0:
+            await post.jobs.delivery(session, conversation_id, delay=wait)
             return None
-        message.delivery, message.retry_at = Delivery.SENDING, None
+        if message.unclear and not _repeats_safely(post.channels[name]):
+            log.warning(
+                "message_repeated", extra={"line": message.id, "channel": name}
+            )  # the customer may see it twice
+        message.delivery, message.retry_at = Delivery.SENDING, now + ATTEMPT
         message.attempts += 1
-        return conversation.channel, _outgoing(conversation, message)
+        return _Attempt(name, _outgoing(conversation, message), message.attempts)
     return None
 
 
@@ -97,15 +175,28 @@ async def _outbox(session: AsyncSession, conversation_id: int) -> list[Message]:
     return list(found)
 
 
-def _refusal(conversation: Conversation, message: Message, *, known: bool) -> tuple[Delivery, str] | None:
+def _refusal(conversation: Conversation, message: Message, post: Post) -> tuple[Delivery, str] | None:
     """Why a message must not be sent: the state it gets, and the reason."""
     if message.sender == Sender.BOT and conversation.owner == Owner.AGENT:
         return Delivery.REFUSED, "an agent speaks with the customer"
     if conversation.blocked_at is not None:
         return Delivery.FAILED, "the customer cannot be reached"
-    if message.unclear >= UNCLEAR_ATTEMPTS:
+    channel = post.channels.get(conversation.channel)
+    if channel is None:
+        return Delivery.FAILED, "the channel is not set up"
+    if message.unclear >= _attempts(channel):
         return Delivery.UNKNOWN, "the messenger never said whether it was sent"
-    return None if known else (Delivery.FAILED, "the channel is not set up")
+    return None
+
+
+def _repeats_safely(channel: Channel) -> bool:
+    """Whether the messenger knows a repetition by the message's id, and shows the message once."""
+    return bool(getattr(channel, "repeats_safely", False))
+
+
+def _attempts(channel: Channel) -> int:
+    """How often a message is sent at most when nobody says whether it was."""
+    return SAFE_ATTEMPTS if _repeats_safely(channel) else UNCLEAR_ATTEMPTS
 
 
 def _outgoing(conversation: Conversation, message: Message) -> Outgoing:
@@ -124,11 +215,14 @@ async def _send(channel: Channel, message: Outgoing) -> str | Exception:
         return error
 
 
-async def _record(session: AsyncSession, post: Post, message_id: int, outcome: str | Exception) -> bool:
+async def _record(session: AsyncSession, post: Post, attempt: _Attempt, outcome: str | Exception) -> bool:
     """Write down how an attempt ended; True when the next message may follow at once."""
-    message = await session.get_one(Message, message_id, with_for_update=True)
+    message = await session.get_one(Message, attempt.message.id, with_for_update=True)
     conversation = await session.get_one(Conversation, message.conversation_id)
-    now = post.clock.now()
+    if message.delivery != Delivery.SENDING or message.attempts != attempt.number:
+        return False  # written down already, or given up for lost: another is at it
+    now, channel = post.clock.now(), post.channels[attempt.channel]
+    message.retry_at = None
     match outcome:
         case str():
             _sent(session, conversation, message, outcome, now)
@@ -139,22 +233,37 @@ async def _record(session: AsyncSession, post: Post, message_id: int, outcome: s
             return True
         case Rejected():
             message.delivery, message.error = Delivery.FAILED, _why(outcome)
-            log.error("message_rejected", extra={"line": message_id, "channel": conversation.channel})
+            log.error("message_rejected", extra={"line": message.id, "channel": conversation.channel})
             return True
         case RetryLater():
+            await _hold(session, post, conversation, outcome)
             await _again(session, post, message, now, timedelta(seconds=max(0.1, outcome.after)))
         case ChannelStopped():
             log.error("channel_stopped", extra={"channel": conversation.channel})
             await _again(session, post, message, now, STOPPED_PAUSE)
         case _:  # DeliveryUnknown, a timeout, or something nobody foresaw
-            log.warning("delivery_unclear", extra={"line": message_id, "error": type(outcome).__name__})
+            log.warning("delivery_unclear", extra={"line": message.id, "error": type(outcome).__name__})
             message.unclear += 1
-            if message.unclear >= UNCLEAR_ATTEMPTS:
+            if message.unclear >= _attempts(channel):
                 message.delivery, message.error = Delivery.UNKNOWN, _why(outcome)
                 return True
             await _again(session, post, message, now, UNCLEAR_PAUSE)
     message.error = _why(outcome)
     return False
+
+
+async def _hold(session: AsyncSession, post: Post, conversation: Conversation, asked: RetryLater) -> None:
+    """Let all who send wait when the messenger asks for it."""
+    limits = post.paces.get(conversation.channel)
+    if limits is None or asked.of == "message":
+        return
+    log.warning(
+        "messenger_asks_to_wait", extra={"channel": conversation.channel, "of": asked.of, "seconds": asked.after}
+    )
+    if asked.of == "channel":
+        await pace.hold_channel(session, limits, conversation.channel, asked.after)
+    else:
+        await pace.hold_chat(session, limits, conversation.channel, conversation.chat, asked.after)
 
 
 def _sent(session: AsyncSession, conversation: Conversation, message: Message, external_id: str, now: datetime) -> None:
@@ -181,6 +290,9 @@ async def say_at_once(post: Post, conversation_id: int, said: flows.Say) -> bool
         if channel is None or conversation.blocked_at is not None:
             return True
         if await _outbox(session, conversation_id):
+            return False
+        limits = post.paces.get(conversation.channel)
+        if limits is not None and await pace.take(session, limits, conversation.channel, conversation.chat, short=0.0):
             return False
         message = Message(
             conversation_id=conversation_id, sender=Sender.BOT, at=post.clock.now(), text=said.text, rules=list(said.rules),

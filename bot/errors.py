@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 
 class FirstlineError(Exception):
     """Something in Firstline went wrong."""
@@ -50,11 +52,16 @@ class DeliveryFailed(FirstlineError):
 
 
 class RetryLater(DeliveryFailed):
-    """The messenger asks to wait before the next message. `after` is in seconds."""
+    """The messenger asks to wait. `after` is in seconds; `of`: whose messages wait.
 
-    def __init__(self, message: str | None = None, *, after: float = 1.0) -> None:
+    message: this one's chat, because of trouble; chat: because too much is sent to it; channel: all that we send.
+    """
+
+    def __init__(
+        self, message: str | None = None, *, after: float = 1.0, of: Literal["message", "chat", "channel"] = "message"
+    ) -> None:
         super().__init__(message)
-        self.after = after
+        self.after, self.of = after, of
 
 
 class Unreachable(DeliveryFailed):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Self
 
 import procrastinate
@@ -19,6 +19,7 @@ from procrastinate import exceptions
 from procrastinate.jobs import DeleteJobCondition, Status
 from procrastinate.worker import Worker
 from psycopg.rows import dict_row
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import database
@@ -57,6 +58,13 @@ DELETE FROM procrastinate_workers
 WHERE last_heartbeat < now() - make_interval(secs => %(stalled)s)
 AND pg_postmaster_start_time() < now() - make_interval(secs => %(stalled)s)
 """
+_MISSING = text(
+    """
+SELECT id FROM unnest(CAST(:ids AS bigint[])) AS id WHERE NOT EXISTS (
+    SELECT 1 FROM procrastinate_jobs WHERE lock = :kind || ':' || id AND status IN ('todo', 'doing')
+)
+"""
+)
 
 
 class Jobs:
@@ -133,6 +141,13 @@ class Jobs:
             return False
         added.add((name, conversation_id))
         return True
+
+    async def missing(self, session: AsyncSession, name: str, conversations: Sequence[int]) -> list[int]:
+        """Those of some conversations that have no job of a kind, neither waiting nor being done."""
+        if not conversations:
+            return []
+        found = await session.scalars(_MISSING, {"ids": list(conversations), "kind": name})
+        return list(found)
 
     async def again(self, name: str, conversation_id: int, delay: float) -> None:
         """Add a job outside of any transaction."""

@@ -81,9 +81,10 @@ def _still_coming(lines: Sequence[Message], quiet: timedelta, now: datetime) -> 
     """Seconds to wait for the rest of a burst; 0 when it is over, has lasted long, or a button was pressed."""
     if any(line.press is not None or line.stale_press or line.contact for line in lines):
         return 0.0
-    if now - lines[0].stored_at >= quiet * LONGEST_BURST:
+    stored = [line.stored_at for line in lines]
+    if now - min(stored) >= quiet * LONGEST_BURST:
         return 0.0
-    return (quiet - (now - lines[-1].stored_at)).total_seconds()
+    return (quiet - (now - max(stored))).total_seconds()
 
 
 def _together(lines: Sequence[Message]) -> list[Message]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from bot import conversations
+from bot import conversations, pace
 from bot.clock import Clock
 from bot.database import Sessions
 from bot.sweep import sweep
@@ -18,7 +18,7 @@ RECEIPTS_KEPT = timedelta(days=30)
 
 
 async def upkeep(sessions: Sessions, desk: Desk, clock: Clock) -> int:
-    """Do what has fallen due, add jobs that got lost, forget old receipts; 0 when another process is at it."""
+    """Do what has fallen due, add jobs that got lost, forget what is old; 0 when another process is at it."""
     async with sessions.begin() as session:
         if not await session.scalar(select(func.pg_try_advisory_xact_lock(UPKEEP_LOCK))):
             return 0
@@ -26,4 +26,5 @@ async def upkeep(sessions: Sessions, desk: Desk, clock: Clock) -> int:
         done = await sweep(session, desk, now)
         done += await conversations.recover(session, desk.jobs, now=now)
         await conversations.forget_receipts(session, before=now - RECEIPTS_KEPT)
+        await pace.forget(session)
         return done
