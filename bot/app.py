@@ -19,6 +19,7 @@ from typing import Protocol, Self
 
 import flows
 from bot import agents, conversations, database, delivery, jobs, pace, requests, turns, upkeep
+from bot.attention import Attention
 from bot.channels import Channel, Incoming
 from bot.clients import Crm, Nlu
 from bot.clients import shop_file as shop_files
@@ -161,6 +162,7 @@ class Assistant:
         self.tools = turns.Tools(
             desk=self.desk, nlu=nlu, crm=self.crm, clock=self.clock, quiet=timedelta(seconds=self.quiet),
             patience=Patience(post=self.post, pack=content.pack, slow=settings.slow_seconds),
+            attention=Attention(channels=self.channels),
             **({"down": down} if down else {}),
         )  # fmt: skip
         self.jobs.register(jobs.TURN, self._take_turn)

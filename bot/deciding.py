@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
 from bot import requests
+from bot.attention import Attention
 from bot.clients import Crm, Nlu
 from bot.clock import Clock
 from bot.errors import CrmActionUnknown, CrmUnavailable, FirstlineError
@@ -47,6 +48,8 @@ class Tools:
     # systems that are known not to work; `store` means that no request can be stored (CX-02)
     patience: Patience | None = None
     # what the customer hears while the shop's systems take long
+    attention: Attention = field(default_factory=lambda: Attention(channels={}))
+    # what the customer sees while a turn takes long
 
     @property
     def pack(self) -> flows.Pack:

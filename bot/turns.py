@@ -136,7 +136,20 @@ async def _serve(
     if live.talking is not None:
         await _to_agent(session, tools, conversation, lines, turn, live.talking)
         return
-    begun = time.perf_counter()
+    async with tools.attention.shown(conversation.channel, conversation.chat):
+        await _to_bot(session, tools, conversation, lines, turn, live)
+
+
+async def _to_bot(
+    session: AsyncSession,
+    tools: Tools,
+    conversation: Conversation,
+    lines: list[Message],
+    turn: flows.Turn,
+    live: requests.Live,
+) -> None:
+    """The bot answers, unless what was said belongs to a solved request."""
+    begun, now = time.perf_counter(), turn.now
     turn, notices = await _read(tools, turn), tools.pack.manifest.notices
     read_ms = _ms_since(begun)
     if live.solved is not None:
