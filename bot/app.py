@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 import flows
-from bot import agents, conversations, database, delivery, jobs, pace, requests, turns, upkeep
+from bot import agents, conversations, database, delivery, jobs, pace, requests, signs, turns, upkeep
 from bot.attention import Attention
 from bot.channels import Channel, Incoming
 from bot.clients import Crm, Nlu
@@ -129,14 +129,7 @@ class Assistant:
         self.clock: Clock = clock or SystemClock()
         self.quiet = settings.quiet_seconds if quiet is None else quiet
         self.address = address
-        self.kinds = {
-            name: number
-            for role, name, number in (
-                (Role.WORKER, jobs.TURN, settings.workers), (Role.SENDER, jobs.DELIVERY, settings.senders),
-            )
-            if role in self.roles
-        }  # fmt: skip
-        at_work = sum(self.kinds.values())
+        at_work = settings.workers * (Role.WORKER in self.roles) + settings.senders * (Role.SENDER in self.roles)
         self.engine = database.make_engine(address, size=at_work + 2)
         self.sessions = database.make_sessions(self.engine)
         self.jobs = jobs.Jobs(
@@ -227,7 +220,7 @@ class Assistant:
         """
         heard = self.channels if Role.RECEIVER in self.roles else {}
         receivers = [asyncio.create_task(self._listen(one), name=name) for name, one in heard.items()]
-        tasks = [asyncio.create_task(self._work(), name="jobs")] if self.kinds else []
+        tasks = [asyncio.create_task(self._work(), name="jobs")] if self.roles & {Role.WORKER, Role.SENDER} else []
         idle = asyncio.create_task(asyncio.Event().wait(), name="idle")
         last = [task for task in receivers if until is not None and task.get_name() == until.name]
         try:
@@ -246,8 +239,15 @@ class Assistant:
                 raise outcome
 
     async def _work(self) -> None:
+        """Do the roles' kinds of jobs; a worker looks for what was left behind, too."""
+        numbers = (
+            (Role.WORKER, jobs.TURN, self.settings.workers),
+            (Role.SENDER, jobs.DELIVERY, self.settings.senders),
+            (Role.SENDER, jobs.FILES, FETCHERS),
+        )
+        kinds = {kind: number for role, kind, number in numbers if role in self.roles and kind in self.jobs.names}
         sweep = self.sweep if Role.WORKER in self.roles else None
-        await self.jobs.run(sweep, every=self.settings.sweep_seconds, kinds=self.kinds)
+        await self.jobs.run(sweep, every=self.settings.sweep_seconds, kinds=kinds)
 
     async def _listen(self, channel: Channel) -> None:
         """Keep a channel running, in one process at a time. One that fails never takes the others with it."""
@@ -258,17 +258,22 @@ class Assistant:
             await leader.run(lambda: self._run_channel(channel))
 
     async def _run_channel(self, channel: Channel) -> None:
-        while True:
-            pause = CHANNEL_PAUSE
-            try:
-                await channel.run(self.receive)
-                return
-            except ChannelStopped as stopped:
-                log.error("channel_stopped", extra={"channel": channel.name, "why": str(stopped)})
-                pause = TOKEN_PAUSE
-            except Exception:
-                log.exception("channel_failed", extra={"channel": channel.name})
-            await asyncio.sleep(pause)
+        signs.listens(channel.name, listening=True)
+        try:
+            while True:
+                pause = CHANNEL_PAUSE
+                try:
+                    await channel.run(self.receive)
+                    return
+                except ChannelStopped as stopped:
+                    log.error("channel_stopped", extra={"channel": channel.name, "why": str(stopped)})
+                    signs.bad(signs.CHANNEL, channel.name, str(stopped), refused=True)
+                    pause = TOKEN_PAUSE
+                except Exception:
+                    log.exception("channel_failed", extra={"channel": channel.name})
+                await asyncio.sleep(pause)
+        finally:
+            signs.listens(channel.name, listening=False)
 
     async def _take_turn(self, conversation_id: int) -> None:
         async with self.sessions.begin() as session:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import conversations, pace
+from bot import conversations, metrics, pace
 from bot.channels import Channel, Outgoing
 from bot.clock import Clock
 from bot.database import Sessions
@@ -142,6 +142,7 @@ async def _next(session: AsyncSession, post: Post, conversation_id: int, paced: 
         refusal = None if wait > 0 and message.delivery == Delivery.SENDING else _refusal(conversation, message, post)
         if refusal is not None:
             message.delivery, message.error = refusal
+            metrics.DELIVERIES.labels(name, refusal[0]).inc()
             log.info("message_not_sent", extra={"line": message.id, "why": message.error})
             continue
         limits = post.paces.get(name)
@@ -223,6 +224,7 @@ async def _record(session: AsyncSession, post: Post, attempt: _Attempt, outcome:
         return False  # written down already, or given up for lost: another is at it
     now, channel = post.clock.now(), post.channels[attempt.channel]
     message.retry_at = None
+    metrics.DELIVERIES.labels(attempt.channel, _result(outcome)).inc()
     match outcome:
         case str():
             _sent(session, conversation, message, outcome, now)
@@ -250,6 +252,18 @@ async def _record(session: AsyncSession, post: Post, attempt: _Attempt, outcome:
             await _again(session, post, message, now, UNCLEAR_PAUSE)
     message.error = _why(outcome)
     return False
+
+
+def _result(outcome: str | Exception) -> str:
+    """How an attempt ended, as it is counted."""
+    match outcome:
+        case str():
+            return "sent"
+        case Unreachable() | Rejected():
+            return "failed"
+        case RetryLater() | ChannelStopped():
+            return "retry"
+    return "unknown"
 
 
 async def _hold(session: AsyncSession, post: Post, conversation: Conversation, asked: RetryLater) -> None:

@@ -1,4 +1,4 @@
-"""Durable work: turns to take and messages to deliver, in PostgreSQL, by procrastinate.
+"""Durable work: turns to take, messages to deliver, attachments to fetch, in PostgreSQL, by procrastinate.
 
 A job is an INSERT in the transaction of what it is about. Its `lock` keeps the jobs of one conversation in order, its
 queueing lock joins a burst into one job (T3): the job takes *all* that is there. Each kind has a queue of its own name, so
@@ -22,7 +22,7 @@ from psycopg.rows import dict_row
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import database
+from bot import database, metrics
 
 log = logging.getLogger(__name__)
 
@@ -80,8 +80,8 @@ class Jobs:
         )  # fmt: skip
         self._connector = connector
         self._app = procrastinate.App(connector=connector)
-        self._names: list[str] = []
-        # kinds of jobs that are known how to do
+        self.names: list[str] = []
+        # kinds of jobs of which it is known what they do
         self._worker_id: int | None = None
         self._left: set[int] = set()
         # workers of this process that ended without being able to say so
@@ -110,13 +110,14 @@ class Jobs:
                 await self.again(name, conversation_id, 0.0)
                 raise
             except Exception:
+                metrics.JOB_FAILED.labels(name).inc()
                 failures = self._failures[key] = self._failures.get(key, 0) + 1
                 delay = min(2.0**failures, LONGEST_BACKOFF)
                 log.exception("job_failed", extra={"job": name, "conversation": conversation_id, "again_in_s": delay})
                 await self.again(name, conversation_id, delay)
 
         self._app.task(name=name, queue=name)(run)
-        self._names.append(name)
+        self.names.append(name)
 
     # ------------------------------------------------------------------------------------------------ adding jobs
     async def turn(self, session: AsyncSession, conversation_id: int, *, delay: float = 0.0) -> bool:
@@ -126,6 +127,10 @@ class Jobs:
     async def delivery(self, session: AsyncSession, conversation_id: int, *, delay: float = 0.0) -> bool:
         """Add a delivery of a conversation's outbox, in the session's transaction; False when one waits already."""
         return await self.add(session, DELIVERY, conversation_id, delay=delay)
+
+    async def files(self, session: AsyncSession, conversation_id: int, *, delay: float = 0.0) -> bool:
+        """Add the fetching of a conversation's attachments, in the session's transaction; False when one waits already."""
+        return await self.add(session, FILES, conversation_id, delay=delay)
 
     async def add(self, session: AsyncSession, name: str, conversation_id: int, *, delay: float = 0.0) -> bool:
         """Add a job of a kind for a conversation, in the session's transaction; False when one waits already."""
@@ -175,7 +180,7 @@ class Jobs:
         Cancelled, it lets the work in hand end, for STOP_WITHIN seconds at most. Outlives a restart of PostgreSQL.
         """
         self.stopping = False
-        together = [(self._names, self._workers)]
+        together = [(self.names, self._workers)]
         groups = together if kinds is None else [([name], number) for name, number in kinds.items()]
         loops = [asyncio.create_task(self._work(names, number), name="worker") for names, number in groups]
         loops.append(asyncio.create_task(self._sweep_for_ever(sweep, every), name="sweep"))
@@ -230,6 +235,7 @@ class Jobs:
         async with self._connector.pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(_RESCUE, {"stalled": self._stalled})
             for left in await cursor.fetchall():
+                metrics.RESCUED.labels(metrics.label(left["task_name"])).inc()
                 log.warning("job_stalled", extra={"job": left["task_name"], "conversation": left["conversation_id"]})
                 job = self._job(left["task_name"], left["conversation_id"], 0.0, connection)
                 try:

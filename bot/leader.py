@@ -2,7 +2,8 @@
 
 A messenger's updates are fetched by one process per bot (Telegram ends a second poll with 409). The leader holds a session
 lock of PostgreSQL on a connection of its own: the lock goes with the connection, however the process ends. A leader that
-cannot reach PostgreSQL stops at once, before the server has noticed and let another lead.
+cannot reach PostgreSQL stops at once, before the server has noticed and let another lead; one that is there but stands
+still has its connection ended by those who wait.
 """
 
 from __future__ import annotations
@@ -23,9 +24,19 @@ EVERY = 1.0
 """Seconds between two looks: of the leader, whether its connection still lives; of the others, whether it is their turn."""
 ANSWER_WITHIN = 3.0
 """Seconds that PostgreSQL may take to answer the leader. Shorter than what the server needs to notice a lost leader."""
+STANDS_STILL = 8.0
+"""Seconds without a look by the leader after which it is taken to stand still."""
 _SERVER_NOTICES = (
     "-c tcp_keepalives_idle=3 -c tcp_keepalives_interval=1 -c tcp_keepalives_count=3 -c tcp_user_timeout=6000"
 )
+# The leader's looks are the last thing that its connection was used for.
+_END_WHO_STANDS_STILL = """
+SELECT count(pg_terminate_backend(held.pid)) FROM pg_locks held JOIN pg_stat_activity seen ON seen.pid = held.pid
+WHERE held.locktype = 'advisory' AND held.granted AND held.objsubid = 1
+    AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND held.classid::bigint = (%(key)s::bigint >> 32) & 4294967295 AND held.objid::bigint = %(key)s::bigint & 4294967295
+    AND seen.state_change < clock_timestamp() - make_interval(secs => %(seconds)s)
+"""
 
 
 class Leader:
@@ -74,6 +85,10 @@ class Leader:
             if not waiting:
                 log.info("standing_by", extra={"of": self.name})
                 waiting = True
+            given = {"key": self.key, "seconds": STANDS_STILL}
+            ended = await (await connection.execute(_END_WHO_STANDS_STILL, given)).fetchone()
+            if ended is not None and ended[0]:
+                log.warning("leader_stood_still", extra={"of": self.name})
             await asyncio.sleep(self._every)
 
     async def _lead(self, connection: psycopg.AsyncConnection, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:

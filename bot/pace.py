@@ -82,7 +82,7 @@ async def take(session: AsyncSession, limits: Limits, channel: str, chat: str, *
         keys.append(_chat(channel, chat))
         every.append(limits.chat_seconds)
         slack.append(limits.chat_seconds * (limits.chat_burst - 1))
-    given = {"keys": keys, "every": every, "slack": slack, "short": short}
+    given = {"keys": keys, "every": [*map(float, every)], "slack": [*map(float, slack)], "short": short}
     wait: float = (await session.execute(_TAKE, given)).scalar_one()
     return wait
 

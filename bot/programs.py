@@ -15,6 +15,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -27,6 +28,9 @@ from bot.home import Home
 from bot.progress import Steps, on_console
 from bot.scripted import dump
 from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from bot import web
 
 log = logging.getLogger(__name__)
 
@@ -120,6 +124,8 @@ async def demo(settings: Settings, console: Console) -> int:
 
 async def run(settings: Settings, console: Console, *, roles: Collection[Role] = EVERYTHING) -> int:
     """Work without a terminal, with the channels whose tokens are set, until stopped."""
+    from bot.web import make_app, serving  # FastAPI takes time that a talk in the terminal need not wait for
+
     content = load_content(settings.pack, settings.shop_file, now=datetime.now(UTC))
     async with contextlib.AsyncExitStack() as stack:
         with on_console(console) as steps:
@@ -129,17 +135,36 @@ async def run(settings: Settings, console: Console, *, roles: Collection[Role] =
             assistant = Assistant(address, content, nlu, settings=settings, roles=roles)
             assistant.connect()
             await stack.enter_async_context(assistant)
+            pages = make_app(_parts(assistant, nlu if thinks else None))
+            page = await stack.enter_async_context(serving(pages, settings.http_host, settings.http_port))
         if not assistant.channels:
             console.print("No channel: set FIRSTLINE_TELEGRAM_TOKEN or FIRSTLINE_VK_TOKEN to connect a messenger.")
         names = ", ".join(assistant.channels) or "no channels"
         does = "" if set(roles) == EVERYTHING else f" as {', '.join(sorted(roles))}"
-        console.print(f"Firstline works{does} ({names}). Ctrl-C ends it.", highlight=False)
+        console.print(f"Firstline works{does} ({names}; {page}/health/ready). Ctrl-C ends it.", highlight=False)
         log.info(
             "started",
             extra={"channels": list(assistant.channels), "pack": content.pack.version, "roles": sorted(roles)},
         )
         await assistant.run()
     return 0
+
+
+def _parts(assistant: Assistant, nlu: NluServices | None) -> web.Parts:
+    """What the pages of health and metrics and the webhooks need of a process."""
+    from bot.web import Parts
+
+    settings = assistant.settings
+
+    async def states() -> dict[str, str | None]:
+        assert nlu is not None
+        return {url: None if model is not None else "does not answer" for url, model in (await nlu.models()).items()}
+
+    return Parts(
+        roles=assistant.roles, engine=assistant.engine, channels=assistant.channels,
+        receive=assistant.receive if Role.RECEIVER in assistant.roles else None, nlu=states if nlu is not None else None,
+        webhooks=settings.public_url is not None, stalled=settings.stalled_seconds,
+    )  # fmt: skip
 
 
 async def chat(

@@ -18,6 +18,7 @@ import httpx
 from pydantic import ValidationError
 
 import flows
+from bot import metrics
 from bot.errors import NluUnavailable
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,8 @@ class HttpNlu:
     async def parse(self, text: str, *, now: datetime) -> flows.Parse:
         """Read the words of one turn."""
         sent = text[:MAX_TEXT].encode("utf-8", "replace").decode()  # halves of surrogate pairs are no text
-        answer = await self._call("POST", "/parse", {"text": sent, "now": now.isoformat()})
+        with metrics.nlu_call(self.url):
+            answer = await self._call("POST", "/parse", {"text": sent, "now": now.isoformat()})
         try:
             return flows.parse_from_json({**answer, "text": text})
         except ValidationError as error:

@@ -11,9 +11,9 @@ from sqlalchemy import select, update
 
 import flows
 from bot import conversations
-from bot.channels import Kind
+from bot.channels import Kind, Media
 from bot.errors import ConversationUnknown
-from bot.models import Conversation, Message, Receipt
+from bot.models import Conversation, Message, Receipt, TurnRow
 from tests.bot.world import World, make_world, until
 
 
@@ -111,6 +111,53 @@ class TestBurst:
                 worker.cancel()
                 await asyncio.gather(worker, return_exceptions=True)
             assert world.nlu.texts == ["готов ли велосипед\nсроки\nпривет"]
+
+
+class TestOrder:
+    """Updates may overtake one another on their way; what is unread is read in the order in which it was said."""
+
+    async def test_messages_are_read_by_the_messengers_own_numbers(self, world: World) -> None:
+        for number, text in ((9, "привет"), (11, "сроки"), (10, "готов ли велосипед")):
+            await world.receive(world.incoming("c1", text=text, message_id=str(number)))
+        await world.settle()
+        assert world.nlu.texts == ["привет\nготов ли велосипед\nсроки"]
+
+    async def test_a_press_that_overtook_a_message_comes_after_it(self, world: World) -> None:
+        await world.say("c1", "абракадабра")
+        async with world.sessions() as session:
+            payload = await conversations.payload_of(session, "telegram", "c1", "Готов ли велосипед")
+        said = world.clock.now()
+        pressed = world.clock.forward(seconds=3)
+        await world.receive(world.incoming("c1", Kind.PRESS, press=payload, at=pressed, message_id=None))
+        await world.receive(world.incoming("c1", text="сроки", at=said))
+        assert await world.settle() == ["Чиним два дня.", "Велосипед готов."]
+
+    async def test_within_a_second_a_press_keeps_its_place(self, world: World) -> None:
+        await world.say("c1", "абракадабра")
+        async with world.sessions() as session:
+            payload = await conversations.payload_of(session, "telegram", "c1", "Готов ли велосипед")
+        pressed = world.clock.forward(microseconds=700_000)
+        await world.receive(world.incoming("c1", Kind.PRESS, press=payload, at=pressed, message_id=None))
+        told = pressed.replace(microsecond=0)  # messengers tell whole seconds
+        await world.receive(world.incoming("c1", text="сроки", at=told))
+        assert await world.settle() == ["Велосипед готов.", "Чиним два дня."]
+
+
+class TestAlbums:
+    async def test_the_parts_of_an_album_are_one_turn_although_nothing_else_is_waited_for(self, world: World) -> None:
+        worker = asyncio.create_task(world.jobs.run())
+        try:
+            for number in range(3):
+                text = "привет" if not number else ""
+                photo = (Media("photo", ref=str(number)),)
+                await world.receive(world.incoming("c1", text=text, attachments=photo, album="a"), quiet=0.0)
+                await asyncio.sleep(0.1)
+            await until(lambda: len(world.channels["telegram"].sent) >= 1)
+        finally:
+            worker.cancel()
+            await asyncio.gather(worker, return_exceptions=True)
+        (turn,) = await world.rows(select(TurnRow))
+        assert len(turn.given["attachments"]) == 3
 
 
 class TestButtons:

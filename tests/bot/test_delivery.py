@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
+from typing import Any
 
+import pytest
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 
-from bot import delivery
-from bot.channels import Kind
+import flows
+from bot import conversations, delivery, pace, turns
+from bot.channels import Kind, Outgoing
 from bot.errors import ChannelStopped, DeliveryUnknown, Rejected, RetryLater, Unreachable
-from bot.models import Conversation, Message
+from bot.models import Conversation, Message, Sender
 from tests.bot.world import World
 
 
@@ -65,7 +70,10 @@ class TestTrouble:
         await world.say("c1", "привет")
         assert await again(world, 3) == ["Здравствуйте!"]
 
-    async def test_a_worker_killed_in_the_call_counts_as_unclear(self, world: World) -> None:
+    async def test_a_sender_killed_in_the_call_counts_as_unclear(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(delivery, "SETTLED", 0.0)
         await world.say("c1", "привет")
         async with world.sessions.begin() as session:
             await session.execute(update(Message).where(Message.sender == "bot").values(delivery="sending"))
@@ -74,6 +82,59 @@ class TestTrouble:
             await session.execute(update(Message).where(Message.sender == "bot").values(delivery="sending"))
         assert await again(world, 0) == []
         assert await outbox(world) == [("Здравствуйте!", "unknown")]
+
+    async def test_an_attempt_that_may_be_under_way_is_left_alone(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(delivery, "SETTLED", 0.0)
+        await world.say("c1", "готов и сроки")
+        until = world.clock.now() + timedelta(seconds=5)
+        async with world.sessions.begin() as session:
+            pending = update(Message).where(Message.sender == "bot").values(delivery="pending")
+            await session.execute(pending)
+            first = select(Message.id).where(Message.sender == "bot").order_by(Message.id).limit(1)
+            begun = update(Message).where(Message.id == first.scalar_subquery())
+            await session.execute(begun.values(delivery="sending", retry_at=until))
+        assert await again(world, 0) == []
+        assert await again(world, 4) == []
+        assert await again(world, 1) == BOTH
+
+    async def test_after_a_start_of_postgresql_who_was_cut_off_may_write_first(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(delivery, "SETTLED", 1e9)
+        await world.say("c1", "привет")
+        async with world.sessions.begin() as session:
+            await session.execute(update(Message).where(Message.sender == "bot").values(delivery="sending"))
+        assert await again(world, 0) == []
+        monkeypatch.setattr(delivery, "SETTLED", 0.0)
+        assert await again(world, 0) == ["Здравствуйте!"]
+
+    async def test_what_came_of_an_attempt_is_written_down_when_the_store_is_back(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(delivery, "STORE_PAUSE", 0.01)
+        record, failures = delivery._record, [OperationalError("", {}, Exception()) for _ in range(3)]
+
+        async def away(*given: Any) -> bool:
+            if failures:
+                raise failures.pop()
+            return await record(*given)
+
+        monkeypatch.setattr(delivery, "_record", away)
+        assert await world.say("c1", "готов и сроки") == BOTH
+        assert failures == []
+        assert await outbox(world) == [(text, "sent") for text in BOTH]
+
+    async def test_where_the_messenger_knows_repetitions_a_message_is_sent_until_it_is_clear(
+        self, world: World
+    ) -> None:
+        world.channels["telegram"].repeats_safely = True
+        world.channels["telegram"].outcomes = [DeliveryUnknown() for _ in range(5)]
+        await world.say("c1", "привет")
+        for _ in range(4):
+            assert await again(world, 3) == []
+        assert await again(world, 3) == ["Здравствуйте!"]
 
     async def test_a_rejected_text_does_not_hold_up_the_next(self, world: World) -> None:
         world.channels["telegram"].outcomes = [Rejected()]
@@ -91,6 +152,68 @@ class TestTrouble:
         await world.receive(world.incoming("c1", text="привет", channel="vk"))
         await world.jobs.run_until_idle()
         assert await outbox(world) == [("Здравствуйте!", "failed")]
+
+
+class TestPace:
+    async def test_what_comes_too_fast_waits_in_the_outbox(self, world: World) -> None:
+        world.post.paces["telegram"] = pace.Limits(seconds=0.001, burst=100, chat_seconds=60, chat_burst=1)
+        assert await world.say("c1", "готов и сроки") == BOTH[:1]
+        assert await world.say("c2", "привет") == ["Здравствуйте!"]
+        assert await outbox(world) == [(BOTH[0], "sent"), (BOTH[1], "pending"), ("Здравствуйте!", "sent")]
+        del world.post.paces["telegram"]
+        assert await again(world, 0) == BOTH[1:]
+
+    async def test_a_short_wait_is_waited_for(self, world: World) -> None:
+        world.post.paces["telegram"] = pace.Limits(seconds=0.2, burst=1)
+        begun = asyncio.get_running_loop().time()
+        assert await world.say("c1", "готов и сроки") == BOTH
+        assert asyncio.get_running_loop().time() - begun >= 0.2
+
+    async def test_a_bot_told_to_wait_sends_nothing_to_anybody(self, world: World) -> None:
+        world.post.paces["telegram"] = pace.Limits(seconds=0.001, burst=100)
+        world.channels["telegram"].outcomes = [RetryLater(after=60, of="channel")]
+        assert await world.say("c1", "привет") == []
+        assert await world.say("c2", "привет") == []
+        assert world.channels["telegram"].attempts.count(1) <= 1
+        assert len(world.channels["telegram"].attempts) == 1
+
+
+class TestTheEnd:
+    async def test_a_process_that_ends_leaves_the_rest_to_another(self, world: World) -> None:
+        send = world.channels["telegram"].send
+
+        async def last(message: Outgoing) -> str:
+            world.jobs.stopping = True
+            return await send(message)
+
+        world.channels["telegram"].send = last  # type: ignore[method-assign]
+        await world.receive(world.incoming("c1", text="готов и сроки"))
+        async with world.sessions.begin() as session:
+            await turns.take_turn(session, world.tools, await world.id_of("c1"))
+        assert await delivery.deliver(world.post, await world.id_of("c1")) == 1
+        world.jobs.stopping = False
+        world.channels["telegram"].send = send  # type: ignore[method-assign]
+        assert await world.settle() == BOTH[1:]
+
+
+class TestLongTexts:
+    async def test_a_long_text_is_several_messages_with_the_buttons_under_the_last(self, world: World) -> None:
+        await world.say("c1", "привет")
+        text = "\n\n".join(f"Абзац {number}. " + "Слово " * 150 for number in range(12))
+        button = flows.Button("Да", "yes")
+        async with world.sessions.begin() as session:
+            said = flows.Say(text=text, buttons=(button,), rules=("CX-01",))
+            last = await conversations.say(
+                session, world.jobs, await world.id_of("c1"), Sender.BOT, said, now=world.clock.now()
+            )
+        before = len(world.channels["telegram"].sent)
+        await world.jobs.run_until_idle()
+        sent = world.channels["telegram"].sent[before:]
+        assert len(sent) >= 3
+        assert all(len(one.text) <= 4096 for one in sent)
+        assert " ".join(" ".join(one.text for one in sent).split()) == " ".join(text.split())
+        assert [one.buttons for one in sent] == [()] * (len(sent) - 1) + [(button,)]
+        assert sent[-1].id == last.id
 
 
 class TestBlocked:

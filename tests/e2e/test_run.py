@@ -26,7 +26,7 @@ class Worker:
         self.environment = environment | {
             "FIRSTLINE_DATABASE_URL": address, "FIRSTLINE_TELEGRAM_TOKEN": telegram.token,
             "FIRSTLINE_TELEGRAM_API_BASE": telegram.url, "FIRSTLINE_QUIET_SECONDS": "2", "FIRSTLINE_STALLED_SECONDS": "3",
-            "FIRSTLINE_SWEEP_SECONDS": "1",
+            "FIRSTLINE_SWEEP_SECONDS": "1", "FIRSTLINE_HTTP_PORT": "0",
         }  # fmt: skip
         self.process: asyncio.subprocess.Process | None = None
 
