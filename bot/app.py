@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Protocol, Self
 
 import flows
-from bot import agents, conversations, database, delivery, jobs, pace, requests, signs, turns, upkeep
+from bot import (
+    agents, conversations, database, delivery, fetching, file_store, jobs, pace, requests, signs, tidying, turns, upkeep,
+)  # fmt: skip
 from bot.attention import Attention
 from bot.channels import Channel, Incoming
 from bot.clients import Crm, Nlu
@@ -129,7 +131,8 @@ class Assistant:
         self.clock: Clock = clock or SystemClock()
         self.quiet = settings.quiet_seconds if quiet is None else quiet
         self.address = address
-        at_work = settings.workers * (Role.WORKER in self.roles) + settings.senders * (Role.SENDER in self.roles)
+        own = {Role.WORKER: settings.workers, Role.SENDER: settings.senders + FETCHERS}
+        at_work = sum(number for role, number in own.items() if role in self.roles)
         self.engine = database.make_engine(address, size=at_work + 2)
         self.sessions = database.make_sessions(self.engine)
         self.jobs = jobs.Jobs(
@@ -160,6 +163,12 @@ class Assistant:
         )  # fmt: skip
         self.jobs.register(jobs.TURN, self._take_turn)
         self.jobs.register(jobs.DELIVERY, self._deliver)
+        self.files = fetching.Files(
+            sessions=self.sessions, channels=self.channels, desk=self.desk, clock=self.clock,
+            store=file_store.open_store(settings),
+            limits=fetching.Limits.of(file_mb=settings.file_mb, day_mb=settings.files_mb_per_day, days=settings.files_days),
+        )  # fmt: skip
+        self.jobs.register(jobs.FILES, self._fetch_files)
         self._taking_in = 0
         self._all_taken_in = asyncio.Event()
         self._all_taken_in.set()
@@ -208,6 +217,7 @@ class Assistant:
     async def sweep(self) -> None:
         """Do what has fallen due, and give work that was left behind a job again."""
         await upkeep.upkeep(self.sessions, self.desk, self.clock)
+        await tidying.tidy_hourly(self.files)
 
     async def settle(self) -> None:
         """Do all work that is due now (scripted conversations, where no worker runs)."""
@@ -281,6 +291,9 @@ class Assistant:
 
     async def _deliver(self, conversation_id: int) -> None:
         await delivery.deliver(self.post, conversation_id)
+
+    async def _fetch_files(self, conversation_id: int) -> None:
+        await fetching.fetch(self.files, conversation_id)
 
     async def _seat_agents(self) -> None:
         """Bring the shop file's agents to the desk; those who are there already keep their shift."""

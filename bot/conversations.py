@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
+from bot import files
 from bot.channels import Incoming, Kind, split
 from bot.errors import ConversationUnknown
 from bot.jobs import DELIVERY, TURN, Jobs
@@ -51,6 +52,7 @@ async def receive(
     if line is not None:
         session.add(line)
         await session.flush()
+        await files.note(session, jobs, line, incoming)
     if turn:
         delay = quiet if incoming.kind in (Kind.MESSAGE, Kind.EDIT) else 0.0
         if incoming.album is not None:

@@ -98,8 +98,7 @@ async def _carry_out(
         store_down = tools.pack.manifest.notices.store_down
         await timeline.notify(session, desk, conversation, store_down, None, now=now, queue=queue)
     if opened is not None and decision.handoff is not None:
-        for line in outcome.lines:
-            line.request_id = opened.id
+        await requests.belong(session, opened, outcome.lines)
         await requests.announce(session, desk, conversation, opened, decision.handoff.notice, now=now)
     if tasks:
         await _tell_numbers(session, desk, conversation, tasks, outcome)

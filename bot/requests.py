@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import escalation, queues
+from bot import escalation, files, queues
 from bot.errors import AlreadyJoined, RequestGone
 from bot.masking import mask, masked
 from bot.models import IN_HAND, LIVE, REQUEST_NUMBERS, Agent, Conversation, Message, Owner, Request, State
@@ -61,6 +61,7 @@ async def open_request(
         request.manager, request.claim_until = str(manager), now + desk.claim
     session.add(request)
     await session.flush()
+    await files.gather(session, request)
     request.queued_place = await queues.place(session, request)
     data: dict[str, Any] = {"queue": request.queue, "place": request.queued_place}
     if not task:
@@ -189,8 +190,7 @@ async def append(
 ) -> None:
     """Add what the customer wrote while the request waits, and what the bot answered to it (ruling 16)."""
     words = [mask(line.text) for line in lines if line.text and line.press is None]
-    for line in lines:
-        line.request_id = request.id
+    await belong(session, request, lines)
     summary = dict(request.summary)
     if words:
         wants = " / ".join(filter(None, [summary.get("wants"), *words]))
@@ -206,13 +206,19 @@ async def append(
     await log_event(session, request, "appended", now, data={"lines": [line.id for line in lines], "why": why})
 
 
+async def belong(session: AsyncSession, request: Request, lines: Lines) -> None:
+    """Let lines, and what is attached to them, belong to a request."""
+    for line in lines:
+        line.request_id = request.id
+    await files.link(session, lines, request.id)
+
+
 async def heard(
     session: AsyncSession, desk: Desk, conversation: Conversation, request: Request, lines: Lines, *, now: datetime
 ) -> None:
     """Show the customer's lines to the agent who speaks with them; a request that waited for them goes on."""
     agent = await session.get(Agent, request.agent_id)
-    for line in lines:
-        line.request_id = request.id
+    await belong(session, request, lines)
     if request.spoken_since and lines:
         escalation.start(request, lines[0].at)
     assert agent is not None
@@ -251,8 +257,7 @@ async def reopen(
         escalation.start(request, now)
     else:
         request.state = State.QUEUED
-    for line in lines:
-        line.request_id = request.id
+    await belong(session, request, lines)
     await settle_owner(session, conversation)
     await log_event(session, request, "reopened", now, agent=agent.name if back and agent else None)
     tell_of(session, conversation, "state", request=request.number, state="reopened")

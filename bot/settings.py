@@ -82,6 +82,8 @@ class Settings(BaseSettings):
     # size of one attachment at the most
     files_mb_per_day: float = Field(default=200.0, gt=0)
     # size of one customer's attachments in a day
+    files_days: int = Field(default=180, ge=1)
+    # how long attachments are kept
 
     log: Literal["text", "json"] = "text"
     sentry_dsn: SecretStr | None = None
@@ -107,6 +109,15 @@ class Settings(BaseSettings):
     def url(self) -> str | None:
         """The database's address, or None for the embedded one."""
         return self.database_url.get_secret_value() if self.database_url else None
+
+    @field_validator("files_url")
+    @classmethod
+    def _bucket(cls, url: str | None) -> str | None:
+        if url is not None and not url.removeprefix("s3://").split("/")[0]:
+            raise ValueError("must name a bucket, like s3://bucket/folder")
+        if url is not None and not url.startswith("s3://"):
+            raise ValueError("must be an S3 address, like s3://bucket/folder")
+        return url
 
     @field_validator("database_url")
     @classmethod

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import conversations, events, requests, timeline
+from bot import conversations, events, files, requests, timeline
 from bot.deciding import Tools as Tools
 from bot.deciding import decide, to_people
 from bot.errors import NluUnavailable
@@ -132,9 +132,13 @@ async def _serve(
 ) -> None:
     """One group of lines: to the agent who speaks with the customer, back to a solved request, or to the bot."""
     live = await requests.live(session, conversation.id, now=now)
-    turn = _given(conversation, lines, now, tools.down())
+    missing = await files.not_kept(session, lines)
+    turn = _given(conversation, lines, now, tools.down(), missing)
     if live.talking is not None:
         await _to_agent(session, tools, conversation, lines, turn, live.talking)
+        return
+    if missing and not (turn.text.strip() or turn.attachments or turn.contact):  # the customer was told of that already
+        _read_by_now(lines, now)
         return
     async with tools.attention.shown(conversation.channel, conversation.chat):
         await _to_bot(session, tools, conversation, lines, turn, live)
@@ -198,11 +202,25 @@ def _read_by_now(lines: Sequence[Message], now: datetime) -> None:
         line.read_at = now
 
 
-def _given(conversation: Conversation, lines: Sequence[Message], now: datetime, down: frozenset[str]) -> flows.Turn:
-    """The turn as it is given: the lines' words, press, contact and attachments."""
+def _given(
+    conversation: Conversation,
+    lines: Sequence[Message],
+    now: datetime,
+    down: frozenset[str],
+    missing: Collection[tuple[int, int]] = (),
+) -> flows.Turn:
+    """The turn as it is given: the lines' words, press, contact and attachments.
+
+    `missing`: attachments that are known not to be kept; nobody says that they were received (CX-14).
+    """
     texts = [line.text for line in lines if line.text.strip() and line.press is None and not line.stale_press]
     contacts = [line.contact for line in lines if line.contact]
-    attachments = [flows.Attachment(one["kind"], one.get("name")) for line in lines for one in line.attachments]
+    attachments = [
+        flows.Attachment(one["kind"], one.get("name"))
+        for line in lines
+        for place, one in enumerate(line.attachments)
+        if (line.id, place) not in missing
+    ]
     return flows.Turn(
         now=now, seed=timeline.seed(conversation), channel=conversation.channel, chat=conversation.chat,
         name=conversation.name, text="\n".join(texts), press=lines[0].press, stale_press=lines[0].stale_press,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from bot import conversations, pace
+from bot import conversations, files, pace
 from bot.clock import Clock
 from bot.database import Sessions
 from bot.sweep import sweep
@@ -25,6 +25,7 @@ async def upkeep(sessions: Sessions, desk: Desk, clock: Clock) -> int:
         now = clock.now()
         done = await sweep(session, desk, now)
         done += await conversations.recover(session, desk.jobs, now=now)
+        done += await files.recover(session, desk.jobs, now=now)
         await conversations.forget_receipts(session, before=now - RECEIPTS_KEPT)
         await pace.forget(session)
         return done

@@ -340,6 +340,14 @@ class Notices(Part):
     # … what the answer begins with then
     reading: str
     # an agent needs a moment to read what was said so far
+    file_kind: str
+    # an attachment was not kept: such files are not taken …
+    file_too_big: str
+    # … it is larger than the setting `file_mb` …
+    file_day_full: str
+    # … the customer has sent too much today …
+    file_lost: str
+    # … the messenger does not give it out
 
 
 class Manifest(Part):
