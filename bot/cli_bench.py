@@ -45,3 +45,22 @@ def load(
 
     options = load.Options(first=first, most=most, seconds=seconds, seed=seed, processes=processes)
     go(load.load(settings_of("bench"), console, options=options.shortened() if short else options, as_json=as_json))
+
+
+@app.command()
+def faults(
+    minutes: Annotated[float, typer.Option(min=0.5, help="How long customers write and things fail.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="Of the random: the same seed plays the same customers and faults.")] = 0,
+    customers: Annotated[int, typer.Option(min=1, help="Customers, half in each messenger.")] = 12,
+    nlu: Annotated[int, typer.Option(min=0, help="NLU services to start and kill; 0: those configured, unharmed.")] = 2,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="A fault; each given is played once, in order.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Kill processes, stop PostgreSQL, let messengers misbehave while customers write: nothing lost, nothing doubled."""
+    from bot.benches.faults import Plan
+    from bot.benches.faults import faults as play
+
+    plan = Plan(seconds=minutes * 60, seed=seed, customers=customers, nlu=nlu, kinds=only or ())
+    go(play(settings_of("bench"), console, plan, as_json=as_json))

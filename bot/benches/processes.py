@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -101,6 +102,8 @@ class Program:
     ) -> None:
         """`works`: what its output has in it when it is ready. `module`: what is run in place of the command itself."""
         self.name, self.log = name, log
+        self.roles = frozenset(role for option, role in pairwise(arguments) if option == "--role")
+        # none: all of them
         self._command = [sys.executable, "-m", module, *arguments]
         self._environment, self._works = dict(environment), works
         self._process: asyncio.subprocess.Process | None = None

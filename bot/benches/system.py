@@ -31,6 +31,7 @@ from bot.standins import vk as vk_standin
 
 ONE = {"firstline": ("run",)}
 """The programs of a small installation: one process for everything."""
+VK_APP = {"button_actions": ["text", "callback", "open_link"], "inline_keyboard": True, "keyboard": True}
 S = TypeVar("S")
 
 
@@ -240,12 +241,27 @@ class System:
         return next(part for part in self.parts() if part.name == name)
 
     # ---------------------------------------------------------------------------------------- its customers
-    def writes(self, channel: str, chat: int, text: str) -> None:
-        """A customer writes."""
+    def writes(self, channel: str, chat: int, text: str) -> int:
+        """A customer writes; return the messenger's number of the message."""
         if channel == "telegram":
-            self.telegram.writes(chat, text)
-        else:
-            self.vk.writes(chat, text)
+            return int(self.telegram.writes(chat, text)["message_id"])
+        return int(self.vk.writes(chat, text)["conversation_message_id"])
+
+    def swapped(self, channel: str, chat: int, texts: Sequence[str]) -> list[int]:
+        """A customer writes several messages whose updates come in the opposite order; return the messages' numbers."""
+        if channel == "telegram":
+            made = [self.telegram.message(chat, text=text) for text in texts]
+            for message in reversed(made):
+                self.telegram.update(message=message)
+            return [int(message["message_id"]) for message in made]
+        made = [self.vk.message(chat, text) for text in texts]
+        for message in reversed(made):
+            self.vk.event("message_new", {"message": message, "client_info": VK_APP})
+        return [int(message["conversation_message_id"]) for message in made]
+
+    def again(self, channel: str) -> None:
+        """The messenger offers its last update once more."""
+        (self.telegram if channel == "telegram" else self.vk).again()
 
     def presses(self, said: Said, title: str) -> None:
         """A customer presses a button under a message."""

@@ -1,0 +1,381 @@
+"""The ledger of the bench of faults: what was written, what arrived, what the database holds, and whether it all adds up.
+
+Nothing here trusts the engine's own word alone: what customers wrote and what reached them is known from the stand-in
+messengers; the database tells what became of each message.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from bot import database
+from bot.benches.system import Ears, Said
+
+ONCE, ANSWERED, ORDER, DOUBLED, ARRIVED = "stored once", "answered or handed over", "in order", "not doubled", "arrived"
+SILENT, STUCK, RECOVERED = "bot silent beside an agent", "nothing stuck", "recovered in time"
+PROMISES = (ONCE, ANSWERED, ORDER, DOUBLED, ARRIVED, SILENT, STUCK, RECOVERED)
+
+IN_THE_CALL = 1.0
+"""Seconds from a call's arrival at the messenger in which a sender that is killed cannot have written down that it was made."""
+IN_FLIGHT = 1.0
+"""Seconds after an agent has taken a conversation in which a message of the bot's may still arrive that was on its way."""
+
+Chat = tuple[str, int]
+"""Channel and chat."""
+
+
+# ------------------------------------------------------------------------------------------------------------- entries
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A message that a customer has written."""
+
+    channel: str
+    chat: int
+    message_id: int
+    text: str
+    order: str | None = None
+    # what is asked for
+    swapped: bool = False
+    # its update came in the wrong order
+    at: float = field(default_factory=time.monotonic)
+
+
+@dataclass(slots=True)
+class Taken:
+    """A conversation that an agent has taken."""
+
+    conversation: int
+    since: float
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """A reply of an agent; no other has its text."""
+
+    conversation: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A promise that was not kept, and with which message."""
+
+    promise: str
+    what: str
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What happened outside of the engine."""
+
+    written: list[Written] = field(default_factory=list)
+    presses: Counter[Chat] = field(default_factory=Counter)
+    taken: list[Taken] = field(default_factory=list)
+    replied: list[Replied] = field(default_factory=list)
+    unclear: list[tuple[str, int, float]] = field(default_factory=list)
+    # channel, chat, time of calls that were done, and whose answer was kept from the sender
+    stopped: list[tuple[float, float]] = field(default_factory=list)
+    # from when to when a process that sends was dead or stood still
+
+    def wrote(self, written: Written) -> None:
+        """A customer wrote."""
+        self.written.append(written)
+
+    def pressed(self, channel: str, chat: int) -> None:
+        """A customer pressed a button."""
+        self.presses[channel, chat] += 1
+
+    def excused(self, said: Said) -> bool:
+        """Whether nobody could know that this message was sent: its answer was lost, or its sender died in the call."""
+        if any(
+            (channel, chat) == (said.channel, said.chat) and abs(at - said.at) < 0.5
+            for channel, chat, at in self.unclear
+        ):
+            return True
+        return any(begun - IN_THE_CALL <= said.at <= ended for begun, ended in self.stopped)
+
+
+# ------------------------------------------------------------------------------------------------------- the database
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of the transcript as the database has it."""
+
+    id: int
+    conversation: int
+    channel: str
+    chat: int
+    sender: str
+    text: str
+    message_id: str | None
+    turn: int | None
+    request: int | None
+    read: bool
+    pressed: bool
+    delivery: str | None
+    unclear: int
+    attempts: int
+
+
+_LINES = """
+SELECT m.id, c.id AS conversation, c.channel, c.chat::bigint AS chat, m.sender, m.text, m.message_id, m.turn_id AS turn,
+       m.request_id AS request, m.read_at IS NOT NULL AS read, m.press IS NOT NULL OR m.stale_press AS pressed, m.delivery,
+       m.unclear, m.attempts
+FROM messages m JOIN conversations c ON c.id = m.conversation_id ORDER BY m.id
+"""
+_UNFINISHED = """
+SELECT (SELECT count(*) FROM messages WHERE sender = 'customer' AND read_at IS NULL),
+       (SELECT count(*) FROM messages WHERE delivery IN ('pending', 'sending')),
+       (SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing'))
+"""
+_READ = """
+SELECT c.channel, c.chat::bigint, m.message_id, m.id FROM messages m JOIN conversations c ON c.id = m.conversation_id
+WHERE m.sender = 'customer' AND m.read_at IS NOT NULL AND m.press IS NULL AND NOT m.stale_press
+"""
+_UNSENT = "SELECT count(*) FROM messages WHERE delivery IN ('pending', 'sending') AND id <= %s"
+
+
+def lines(address: str) -> list[Line]:
+    """All lines, in order."""
+    with psycopg.connect(database.conninfo(address), row_factory=class_row(Line), connect_timeout=10) as connection:
+        return connection.execute(_LINES).fetchall()
+
+
+def unfinished(address: str) -> tuple[int, int, int]:
+    """How many lines are unread, messages unsent, jobs left."""
+    with psycopg.connect(database.conninfo(address), connect_timeout=10) as connection:
+        found = connection.execute(_UNFINISHED).fetchone()
+    assert found is not None
+    return int(found[0]), int(found[1]), int(found[2])
+
+
+def caught_up(address: str, before: Set[tuple[str, int, str]]) -> bool:
+    """Whether these messages are all stored and read, and what was said up to then is sent."""
+    with psycopg.connect(database.conninfo(address), connect_timeout=10) as connection:
+        found = connection.execute(_READ).fetchall()
+        if before - {(channel, chat, message_id) for channel, chat, message_id, _ in found}:
+            return False
+        newest = max((line for *_, line in found), default=0)
+        unsent = connection.execute(_UNSENT, (newest,)).fetchone()
+    return unsent is not None and unsent[0] == 0
+
+
+# ------------------------------------------------------------------------------------------------------------ adding up
+@dataclass(slots=True)
+class Sums:
+    """What came of it all."""
+
+    written: int = 0
+    presses: int = 0
+    stored: int = 0
+    answered: int = 0
+    named: int = 0
+    # answers that name the order that was asked for
+    handed_over: int = 0
+    delivered: int = 0
+    replies: int = 0
+    repeated: list[str] = field(default_factory=list)
+    # messages that came twice in Telegram's one unavoidable window
+    broken: list[Broken] = field(default_factory=list)
+
+
+def add_up(ledger: Ledger, stored: Sequence[Line], ears: Ears) -> Sums:
+    """Compare what was written, stored and heard."""
+    sums = Sums(written=len(ledger.written), presses=ledger.presses.total(), replies=len(ledger.replied))
+    ours = [line for line in stored if line.sender == "customer"]
+    outgoing = [line for line in stored if line.delivery is not None]
+    sums.stored = len(ours)
+    sums.broken += _stored_once(ledger, ours)
+    sums.broken += _taken_care_of(ledger, ours, outgoing, sums)
+    heard = _match(outgoing, ears.said)
+    sums.delivered = sum(len(copies) > 0 for copies in heard.values())
+    sums.broken += _arrived_once(ledger, outgoing, heard, ears, sums)
+    sums.broken += _in_order(ledger, stored, heard)
+    sums.broken += _agents(ledger, outgoing, heard)
+    return sums
+
+
+def _stored_once(ledger: Ledger, ours: Sequence[Line]) -> list[Broken]:
+    broken = []
+    counted = Counter((line.channel, line.chat, line.message_id) for line in ours if not line.pressed)
+    for written in ledger.written:
+        times = counted.pop((written.channel, written.chat, str(written.message_id)), 0)
+        if times != 1:
+            broken.append(Broken(ONCE, f"{times} times: {_name(written)}"))
+    broken += [Broken(ONCE, f"nobody wrote {key}") for key in counted]
+    pressed = Counter((line.channel, line.chat) for line in ours if line.pressed)
+    for chat in pressed.keys() | ledger.presses.keys():
+        if pressed[chat] != ledger.presses[chat]:
+            broken.append(Broken(ONCE, f"{chat}: {ledger.presses[chat]} presses, {pressed[chat]} stored"))
+    return broken
+
+
+def _taken_care_of(ledger: Ledger, ours: Sequence[Line], outgoing: Sequence[Line], sums: Sums) -> list[Broken]:
+    """Each line was read, and a turn of it was answered or an agent has it."""
+    broken = []
+    of_turn: dict[int, list[Line]] = defaultdict(list)
+    last_said: dict[int, int] = {}
+    for line in outgoing:
+        last_said[line.conversation] = line.id
+        if line.turn is not None:
+            of_turn[line.turn].append(line)
+    asked = {(one.channel, one.chat, str(one.message_id)): one for one in ledger.written}
+    for line in ours:
+        written = asked.get((line.channel, line.chat, line.message_id or "")) if not line.pressed else None
+        answers = of_turn.get(line.turn, []) if line.turn is not None else []
+        if not line.read:
+            broken.append(Broken(ANSWERED, f"never read: {_line(line)}"))
+        elif answers or line.request is not None:
+            sums.answered += bool(answers)
+            sums.handed_over += line.request is not None
+            if written is not None and written.order is not None:
+                sums.named += any(written.order in answer.text for answer in answers)
+        elif (
+            last_said.get(line.conversation, 0) < line.id
+        ):  # a notice (who is at it, that it is closed) is an answer, too
+            broken.append(Broken(ANSWERED, f"nothing was said after: {_line(line)}"))
+        else:
+            sums.answered += 1
+    turns = {line.turn for line in ours}
+    for turn, answers in of_turn.items():
+        if turn not in turns:
+            broken.append(Broken(DOUBLED, f"turn {turn} answers lines that another turn answered: {_line(answers[0])}"))
+    return broken
+
+
+def _match(outgoing: Sequence[Line], said: Sequence[Said]) -> dict[int, list[Said]]:
+    """Which copies of each message arrived, by its text: several messages of a chat with one text share the copies in turn."""
+    same: dict[tuple[str, int, str], list[Line]] = defaultdict(list)
+    for line in outgoing:
+        if line.attempts:
+            same[line.channel, line.chat, _plain(line.text)].append(line)
+    heard: dict[int, list[Said]] = {line.id: [] for line in outgoing}
+    copies: dict[tuple[str, int, str], list[Said]] = defaultdict(list)
+    for one in said:
+        copies[one.channel, one.chat, _plain(one.text)].append(one)
+    for key, those in same.items():
+        for line, mine in zip(those, _shares(those, copies.pop(key, [])), strict=True):
+            heard[line.id] = mine
+    heard[0] = [one for left in copies.values() for one in left]
+    # what nobody of ours has said
+    return heard
+
+
+def _shares(those: Sequence[Line], copies: Sequence[Said]) -> Iterable[list[Said]]:
+    """Give each message one copy; of more copies the messages of unclear attempts get a second one first."""
+    extra = len(copies) - len(those)
+    rest = list(copies)
+    for place, line in enumerate(those):
+        more = 1 if extra > 0 and (line.unclear or place == len(those) - 1) else 0
+        if place == len(those) - 1:
+            yield rest
+            return
+        yield rest[: 1 + more]
+        rest, extra = rest[1 + more :], extra - more
+
+
+def _arrived_once(
+    ledger: Ledger, outgoing: Sequence[Line], heard: dict[int, list[Said]], ears: Ears, sums: Sums
+) -> list[Broken]:
+    broken = [Broken(DOUBLED, f"nobody of ours has said {_said(one)}") for one in heard[0]]
+    for line in outgoing:
+        copies = heard[line.id]
+        if len(copies) > 1:
+            if line.channel == "telegram" and len(copies) == 2 and ledger.excused(copies[0]):
+                sums.repeated.append(_line(line))
+            else:
+                gaps = ", ".join(f"+{copy.at - copies[0].at:.1f} s" for copy in copies[1:])
+                broken.append(Broken(DOUBLED, f"{len(copies)} times ({gaps}): {_line(line)}"))
+        if not copies and line.delivery in ("sent", "unknown", "failed"):
+            broken.append(Broken(ARRIVED, f"{line.delivery}, but it never arrived: {_line(line)}"))
+    return broken
+
+
+def _in_order(ledger: Ledger, stored: Sequence[Line], heard: dict[int, list[Said]]) -> list[Broken]:
+    """Lines stand as they were written, turns read them in order, and messages arrive as they were said."""
+    broken = []
+    by_chat: dict[int, list[Line]] = defaultdict(list)
+    for line in stored:
+        by_chat[line.conversation].append(line)
+    swapped = {(one.channel, one.chat, str(one.message_id)) for one in ledger.written if one.swapped}
+    for those in by_chat.values():
+        ours = [line for line in those if line.sender == "customer"]
+        typed = [
+            line for line in ours if not line.pressed and (line.channel, line.chat, line.message_id) not in swapped
+        ]
+        broken += _rising(
+            typed, [int(line.message_id or 0) for line in typed], "stored before what was written before it"
+        )
+        turned = [line for line in ours if line.turn is not None]
+        broken += _rising(turned, [line.turn or 0 for line in turned], "read before what was written before it")
+        said = [line for line in those if heard.get(line.id)]
+        broken += _rising(said, [heard[line.id][0].number for line in said], "arrived before what was said before it")
+    return broken
+
+
+def _rising(those: Sequence[Line], numbers: Sequence[int], what: str) -> list[Broken]:
+    return [
+        Broken(ORDER, f"{what}: {_line(line)}")
+        for line, before, number in zip(those[1:], numbers, numbers[1:], strict=False)
+        if number < before
+    ]
+
+
+def _agents(ledger: Ledger, outgoing: Sequence[Line], heard: dict[int, list[Said]]) -> list[Broken]:
+    """Each reply is there once (that it arrived once is looked at with all others); the bot is silent beside an agent."""
+    broken = []
+    counted = Counter((line.conversation, line.text) for line in outgoing if line.sender == "agent")
+    for reply in ledger.replied:
+        if counted[reply.conversation, reply.text] != 1:
+            times = counted[reply.conversation, reply.text]
+            broken.append(Broken(DOUBLED, f"an agent's reply stands {times} times in the transcript: {reply.text!r}"))
+    for line in outgoing:
+        if line.sender != "bot":
+            continue
+        for taken in ledger.taken:
+            if taken.conversation != line.conversation or taken.until is None:
+                continue
+            for copy in heard[line.id]:
+                stood_still = any(
+                    begun <= taken.since + IN_FLIGHT and copy.at <= ended + IN_FLIGHT for begun, ended in ledger.stopped
+                )
+                if taken.since + IN_FLIGHT < copy.at < taken.until and not stood_still:
+                    broken.append(
+                        Broken(SILENT, f"{copy.at - taken.since:.1f} s after an agent took it: {_line(line)}")
+                    )
+    return broken
+
+
+def stuck(address: str) -> list[Broken]:
+    """What is left when all should be done."""
+    names = ("customers' lines are unread", "messages are unsent", "jobs are left")
+    return [Broken(STUCK, f"{count} {name}") for count, name in zip(unfinished(address), names, strict=True) if count]
+
+
+# ------------------------------------------------------------------------------------------------------------ for people
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _name(written: Written) -> str:
+    return f"{written.channel} {written.chat} message {written.message_id} {written.text!r}"
+
+
+def _line(line: Line) -> str:
+    return f"{line.channel} {line.chat} line {line.id} ({line.sender}, {line.delivery or 'read'}) {line.text[:60]!r}"
+
+
+def _said(said: Said) -> str:
+    return f"{said.channel} {said.chat} {said.text[:60]!r}"
+
+
+def as_json(broken: Iterable[Broken]) -> list[dict[str, Any]]:
+    """Broken promises for programs."""
+    return [{"promise": one.promise, "what": one.what} for one in broken]
