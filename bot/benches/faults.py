@@ -168,6 +168,7 @@ async def play(settings: Settings, steps: Steps, plan: Plan, folder: Path) -> Ou
                 stuck = await _at_rest(system.address)
         await asyncio.sleep(LATE)
         stored = await asyncio.to_thread(ledgers.lines, system.address)
+        (folder / "logs" / "happened.jsonl").write_text(ledgers.diary(book, stored, system.ears, begun), "utf-8")
         sums = ledgers.add_up(book, stored, system.ears)
         sums.broken += stuck
         return Outcome(

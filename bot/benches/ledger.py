@@ -6,10 +6,11 @@ messengers; the database tells what became of each message.
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import psycopg
@@ -379,3 +380,20 @@ def _said(said: Said) -> str:
 def as_json(broken: Iterable[Broken]) -> list[dict[str, Any]]:
     """Broken promises for programs."""
     return [{"promise": one.promise, "what": one.what} for one in broken]
+
+
+def diary(ledger: Ledger, stored: Sequence[Line], ears: Ears, begun: float) -> str:
+    """All that was seen, one JSON object a line, times in seconds since the begin: to find out what went wrong."""
+    told: list[dict[str, Any]] = [
+        *({"written": asdict(one)} for one in ledger.written),
+        *({"heard": {"number": one.number, "channel": one.channel, "chat": one.chat, "text": one.text, "at": one.at}} for one in ears.said),
+        *({"unclear": {"channel": channel, "chat": chat, "at": at}} for channel, chat, at in ledger.unclear),
+        *({"stopped": {"at": since, "until": until}} for since, until in ledger.stopped),
+        *({"taken": {"conversation": one.conversation, "at": one.since, "until": one.until}} for one in ledger.taken),
+    ]  # fmt: skip
+    told.sort(key=lambda entry: next(iter(entry.values()))["at"])
+    for entry in told:
+        for what in entry.values():
+            what |= {name: round(what[name] - begun, 2) for name in ("at", "until") if what.get(name) is not None}
+    told += [{"line": asdict(line)} for line in stored]
+    return "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in told)
