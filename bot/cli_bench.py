@@ -64,3 +64,19 @@ def faults(
 
     plan = Plan(seconds=minutes * 60, seed=seed, customers=customers, nlu=nlu, kinds=only or ())
     go(play(settings_of("bench"), console, plan, as_json=as_json))
+
+
+@app.command()
+def rasa(
+    first: First = 2.0,
+    most: Most = 60.0,
+    seconds: Seconds = 20.0,
+    seed: Seed = 1,
+    short: Short = False,
+    as_json: AsJson = False,
+) -> None:
+    """The same for Firstline and for Rasa's own full server, one after the other: the same messages, machine and model."""
+    from bot.benches import load, rasa
+
+    options = load.Options(first=first, most=most, seconds=seconds, seed=seed)
+    go(rasa.beside(settings_of("bench"), console, options=options.shortened() if short else options, as_json=as_json))

@@ -222,6 +222,11 @@ def listening_on(url: str) -> list[psutil.Process]:
     return []
 
 
+def ourselves() -> list[psutil.Process]:
+    """This process: the customers and the stand-ins."""
+    return [psutil.Process()]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What is played."""
@@ -286,7 +291,7 @@ def _processes(system: System) -> Processes:
         ],
         "nlu": lambda: [one for url in system.nlu_urls for one in listening_on(url)],
         "postgresql": lambda: of_database(system.address),
-        "customers": lambda: [psutil.Process()],
+        "customers": ourselves,
     }
 
 
