@@ -76,7 +76,7 @@ class Jobs:
         self._workers, self._stalled, self._heartbeat = workers, stalled, heartbeat
         connector = procrastinate.PsycopgConnector(
             conninfo=database.conninfo(address), kwargs=database.LIVELY, min_size=1, max_size=workers + 3, timeout=10.0,
-            reconnect_timeout=RECONNECT,
+            reconnect_timeout=RECONNECT, configure=_each_alone,
         )  # fmt: skip
         self._connector = connector
         self._app = procrastinate.App(connector=connector)
@@ -232,7 +232,11 @@ class Jobs:
     async def rescue_stalled(self) -> int:
         """Do the jobs of dead workers again; return their number (T6). Any number of processes may look at once."""
         rescued = 0
-        async with self._connector.pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        async with (
+            self._connector.pool.connection() as connection,
+            connection.transaction(),
+            connection.cursor(row_factory=dict_row) as cursor,
+        ):
             await cursor.execute(_RESCUE, {"stalled": self._stalled})
             for left in await cursor.fetchall():
                 metrics.RESCUED.labels(metrics.label(left["task_name"])).inc()
@@ -258,6 +262,11 @@ class Jobs:
                 log.warning("sweep_lost_the_store", extra={"error": type(error).__name__})
             except Exception:
                 log.exception("sweep_failed")
+
+
+async def _each_alone(connection: psycopg.AsyncConnection) -> None:
+    """procrastinate's statements need no transaction around each: that would be two more round trips to PostgreSQL."""
+    await connection.set_autocommit(True)
 
 
 def _added(session: AsyncSession) -> set[tuple[str, int]]:
