@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import sys
@@ -146,6 +147,8 @@ async def run(settings: Settings, console: Console, *, roles: Collection[Role] =
             "started",
             extra={"channels": list(assistant.channels), "pack": content.pack.version, "roles": sorted(roles)},
         )
+        gc.collect()
+        gc.freeze()  # the content is there as long as the process: looking through it again and again takes half a second
         await assistant.run()
     return 0
 
