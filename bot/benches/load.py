@@ -17,7 +17,6 @@ import re
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -63,7 +62,7 @@ class Played:
     rate: float
     written: list[Written]
     cpu: dict[str, float] = field(default_factory=dict)
-    # processor seconds a second, by process
+    # processor seconds, by part
 
     @property
     def delays(self) -> list[float]:
@@ -82,7 +81,8 @@ class Played:
             "rate": round(self.rate, 2), "messages": len(self.written), "presses": sum(one.press for one in self.written),
             "customers": len({(one.channel, one.chat) for one in self.written}),
             "unanswered": len(self.written) - len(self.delays), "median_ms": _ms(cuts[49]), "p95_ms": _ms(cuts[94]),
-            "p99_ms": _ms(cuts[98]), "good": self.good, "cpu": self.cpu,
+            "p99_ms": _ms(cuts[98]), "good": self.good,
+            "processor_ms_a_message": {name: _ms(used / max(1, len(self.written))) for name, used in self.cpu.items()},
         }  # fmt: skip
 
 
@@ -178,8 +178,7 @@ class Meter:
 
     def __init__(self, parts: Processes) -> None:
         self._parts = parts
-        self._before, self._busy = self._used(), _busy()
-        self._since = time.monotonic()
+        self._before = self._used()
 
     def _used(self) -> dict[str, float]:
         used = {}
@@ -189,13 +188,11 @@ class Meter:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     times = process.cpu_times()
                     used[name] += times.user + times.system
-        return used
+        return used | {"whole machine": _busy()}
 
     def read(self) -> dict[str, float]:
-        """Processor seconds a second since the start, by part; `all`: of the whole machine, others' work included."""
-        seconds = time.monotonic() - self._since
-        used = {name: used - self._before[name] for name, used in self._used().items()}
-        return {name: round(one / seconds, 2) for name, one in (used | {"all": _busy() - self._busy}).items()}
+        """Processor seconds since the start, by part; `whole machine` has others' work, too."""
+        return {name: used - self._before[name] for name, used in self._used().items()}
 
 
 def _busy() -> float:
@@ -334,14 +331,14 @@ def _print_one(out: Console, name: str, figures: Json) -> None:
         f"{best:.1f} messages a second with 95 % of the answers within {figures['limit_s']:g} s" if best else "too slow"
     )
     out.print(f"\n[bold]{name}: {said}[/]")
-    shown = list(figures["rates"][0]["cpu"])
+    shown = list(figures["rates"][0]["processor_ms_a_message"])
     table = Table(
         "messages/s", "messages", "median ms", "95 % ms", "99 % ms", "unanswered", *shown, box=None, header_style="dim"
     )
     for one in sorted(figures["rates"], key=lambda one: float(one["rate"])):
         table.add_row(
             f"{one['rate']:.1f}", str(one["messages"]), f"{one['median_ms']:.0f}", f"{one['p95_ms']:.0f}",
-            f"{one['p99_ms']:.0f}", str(one["unanswered"]), *(f"{one['cpu'][part]:.2f}" for part in shown),
+            f"{one['p99_ms']:.0f}", str(one["unanswered"]), *(f"{one['processor_ms_a_message'][part]:.0f}" for part in shown),
         )  # fmt: skip
     out.print(table)
     if figures.get("where"):
