@@ -181,7 +181,7 @@ def _fact_names(fact: Fact) -> Iterator[str]:
     yield from (case.take for case in fact.cases or () if case.take)
     if fact.plus_days:
         yield fact.plus_days[0]
-    for pair in (fact.same_name, fact.same_place):
+    for pair in (fact.same_name, fact.same_place, fact.nothing_new):
         if pair:
             yield from (pair.said, pair.known)
     if fact.entry:

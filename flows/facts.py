@@ -31,7 +31,7 @@ from flows.hours import is_open
 from flows.known import Fact, Mention, Source, When, Words
 from flows.match import matches
 from flows.pack import Pack
-from flows.russian import as_date, how_named, plain, same_name, same_place
+from flows.russian import as_date, how_named, nothing_new, plain, same_name, same_place
 
 MAX_READINGS = 3
 LIKELY = 0.08
@@ -257,19 +257,17 @@ class View:
             since = self.turn.now - timedelta(hours=fact.recent.hours)
             times = self.state.counters.get(fact.recent.counter, ())
             return sum(datetime.fromisoformat(time) > since for time in times)
-        if fact.same_name is not None or fact.same_place is not None:
-            return self._same(fact)
+        for pair, alike in (
+            (fact.same_name, same_name),
+            (fact.same_place, same_place),
+            (fact.nothing_new, nothing_new),
+        ):
+            if pair is not None:
+                said, known = self.get(pair.said), self.get(pair.known)
+                return None if said is None or known is None else alike(str(said), str(known))
         if fact.hours_since is not None:
             return self._hours_since(fact.hours_since)
         return self._date_fact(fact) if fact.days_since or fact.plus_days or fact.month_of else self._list_fact(fact)
-
-    def _same(self, fact: Fact) -> bool | None:
-        pair = fact.same_name or fact.same_place
-        assert pair is not None
-        said, known = self.get(pair.said), self.get(pair.known)
-        if said is None or known is None:
-            return None
-        return (same_name if fact.same_name else same_place)(str(said), str(known))
 
     def _mentioned(self, mention: Mention) -> list[Any] | None:
         members = self.get(mention.of)

@@ -199,6 +199,8 @@ class Fact(Part):
     same_name: Text2 | None = None
     # bool: the name said is the name known: endings, misprints, order and a missing patronymic forgiven
     same_place: Text2 | None = None
+    nothing_new: Text2 | None = None
+    # bool: what was said holds no word or number that the known text lacks
     recent: Recent | None = None
     words: Words | None = None
     captured: Captured | None = None
@@ -219,5 +221,5 @@ class Fact(Part):
 
 FACT_WAYS = (
     "path", "cases", "when", "days_since", "hours_since", "plus_days", "sum_of", "month_of", "count", "leading", "pick", "last", "those", "every",
-    "same_name", "same_place", "recent", "words", "captured", "mentioned", "entry", "known",
+    "same_name", "same_place", "nothing_new", "recent", "words", "captured", "mentioned", "entry", "known",
 )  # fmt: skip

@@ -97,6 +97,11 @@ def same_place(said: str, known: str) -> bool:
     return bool(known_words) and all(any(_alike(one, word) for one in said_words) for word in known_words)
 
 
+def nothing_new(said: str, known: str) -> bool:
+    """Tell whether a text holds no word or number that the known one lacks: an address told again, in part or whole."""
+    return set(_WORD.findall(plain(said))) <= set(_WORD.findall(plain(known)))
+
+
 def how_named(name: str, text: str) -> int:
     """Count the words of a name (of goods, say) that a text has, in any case: «где мои сковородки» names Сковорода 28 см."""
     said = _telling_words(text)
