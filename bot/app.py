@@ -19,7 +19,19 @@ from typing import Protocol, Self
 
 import flows
 from bot import (
-    agents, conversations, database, delivery, fetching, file_store, jobs, pace, requests, signs, tidying, turns, upkeep,
+    agents,
+    conversations,
+    database,
+    delivery,
+    fetching,
+    file_store,
+    jobs,
+    pace,
+    requests,
+    signs,
+    tidying,
+    turns,
+    upkeep,
 )  # fmt: skip
 from bot.attention import Attention
 from bot.channels import Channel, Incoming
