@@ -31,6 +31,8 @@ from bot.timeline import tell_of
 
 log = logging.getLogger(__name__)
 
+READ_TOGETHER = 10
+"""So many lines are one turn at most: what was written during a long outage is answered in portions."""
 LONGEST_BURST = 5
 """A burst is waited for at most this many quiet windows."""
 YES = "affirm"
@@ -93,7 +95,7 @@ def _together(lines: Sequence[Message]) -> list[Message]:
     def pressed(line: Message) -> tuple[str | None, bool]:
         return line.press, line.stale_press
 
-    return list(takewhile(lambda line: pressed(line) == pressed(lines[0]), lines))
+    return list(takewhile(lambda line: pressed(line) == pressed(lines[0]), lines))[:READ_TOGETHER]
 
 
 async def _serve_safely(

@@ -102,8 +102,9 @@ class _Decider:
         order = sorted(order, key=lambda number: number != first) + new + waiting
         names = tuple(dict.fromkeys([*(topics[number].intent for number in new), *heard.dialogue]))
         run = Run(
-            self.pack, self.turn, self.state, names, answered=heard.digression or heard.answered, trace=self.trace
-        )
+            self.pack, self.turn, self.state, names, answered=heard.digression or heard.answered, trace=self.trace,
+            requests=1 + len(topics),
+        )  # fmt: skip
         run.state = replace(run.state, open=())
         parts: list[Part] = []
         besides = [self.serve(run, flow, Topic(intent=flow, words=self.turn.text))[2] for flow in self.beside(heard)]

@@ -40,6 +40,7 @@ from flows.tables import hits
 from flows.trace import Trace
 
 MAX_STEPS = 250
+# for each request of a turn: more is a circle
 MAX_TITLE = 40
 MAX_EACH = 6
 # buttons made of a list's members: what a small screen and VK's keyboard hold
@@ -114,7 +115,10 @@ class Run:
     # what answers tell, whatever their wording: phrase|gist
     specials: set[str] = field(default_factory=set)
     offered: str | None = None
+    requests: int = 1
+    # how many may be served in it
     steps: int = 0
+    # taken so far
     trace: Trace | None = None
     # keeps what is looked at, when somebody asks
 
@@ -199,8 +203,8 @@ class _Server:
     def take_each(self, steps: Sequence[AnyStep]) -> Signal:
         for step in steps:
             self.run.steps += 1
-            if self.run.steps > MAX_STEPS:
-                raise EndlessFlow(f"more than {MAX_STEPS} steps in one turn, last in {self.topic.intent}")
+            if self.run.steps > MAX_STEPS * self.run.requests:
+                raise EndlessFlow(f"more than {self.run.steps - 1} steps in one turn, last in {self.topic.intent}")
             if step.when is not None and not matches(step.when, self.view.get):
                 if self.run.trace is not None:
                     self.run.trace.skipped(step, self.view)

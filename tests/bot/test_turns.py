@@ -67,6 +67,13 @@ class TestAnswering:
         await world.receive(world.incoming("c1", text="напишите"))
         assert await world.settle() == ["Велосипед готов.", "Напишем письмо.", "Номер T-1001. Срок 20 ноября."]
 
+    async def test_what_was_written_during_a_long_outage_is_answered_in_portions(self, world: World) -> None:
+        for number in range(turns.READ_TOGETHER + 2):
+            await world.receive(world.incoming("c1", text=f"абракадабра {number}"))
+        await world.settle()
+        given = [turn.given["text"].count("\n") + 1 for turn in await world.rows(select(TurnRow).order_by(TurnRow.id))]
+        assert given == [turns.READ_TOGETHER, 2]
+
     async def test_a_picture_is_never_ignored(self, world: World) -> None:
         picture = world.incoming("c1", attachments=(Media("photo", "wheel.jpg"),))
         assert await world.hear(picture) == ["Получили."]
