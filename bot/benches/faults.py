@@ -54,9 +54,12 @@ LATE = 5.0
 """Seconds in which a second copy of the last message would come."""
 PROBES, AGENTS, ORDERS = 4, 2, 12
 PROGRAMS: Mapping[str, Sequence[str]] = {
-    f"{role}-{number}": ("run", "--role", role) for role in ("receiver", "worker", "sender") for number in (1, 2)
+    "receiver": ("run", "--role", "receiver"),
+    "worker": ("run", "--role", "worker"),
+    "sender": ("run", "--role", "sender"),
+    "everything": ("run",),
 }
-"""An installation of which every part is there twice."""
+"""An installation in which every part is there twice."""
 
 
 class NobodyAnswers(FirstlineError):

@@ -88,6 +88,7 @@ class Customer:
                         await asyncio.sleep(self._luck.uniform(0, 1.5))
                 case lot if lot < 0.80:  # an update comes twice
                     self.ask()
+                    await asyncio.sleep(self._luck.uniform(0, 1))
                     self.system.again(self.channel)
                 case lot if lot < 0.85:
                     self.swap()

@@ -260,8 +260,11 @@ class System:
         return [int(message["conversation_message_id"]) for message in made]
 
     def again(self, channel: str) -> None:
-        """The messenger offers its last update once more."""
-        (self.telegram if channel == "telegram" else self.vk).again()
+        """The messenger offers its last update once more: Telegram one that was confirmed already."""
+        if channel == "vk":
+            self.vk.again()
+        elif not self.telegram.waiting:
+            self.telegram.again()
 
     def presses(self, said: Said, title: str) -> None:
         """A customer presses a button under a message."""
