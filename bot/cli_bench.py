@@ -52,7 +52,7 @@ def faults(
     minutes: Annotated[float, typer.Option(min=0.5, help="How long customers write and things fail.")] = 10.0,
     seed: Annotated[int, typer.Option(help="Of the random: the same seed plays the same customers and faults.")] = 0,
     customers: Annotated[int, typer.Option(min=1, help="Customers, half in each messenger.")] = 12,
-    nlu: Annotated[int, typer.Option(min=0, help="NLU services to start and kill; 0: those configured, unharmed.")] = 2,
+    nlu: Annotated[int, typer.Option(min=0, help="NLU services to start and kill; 0: those configured, by gates.")] = 2,
     only: Annotated[
         list[str] | None, typer.Option("--only", help="A fault; each given is played once, in order.")
     ] = None,

@@ -61,6 +61,9 @@ PROGRAMS: Mapping[str, Sequence[str]] = {
 }
 """An installation in which every part is there twice."""
 
+AT_EACH_PART = ("kill receiver", "kill in a turn", "kill in a send", "kill PostgreSQL", "kill NLU", "telegram down")
+"""One fault at each part: the short form."""
+
 
 class NobodyAnswers(FirstlineError):
     """The system did not work before anything was broken."""
@@ -77,7 +80,7 @@ class Plan:
     # mean seconds between two messages of one customer
     programs: Mapping[str, Sequence[str]] = field(default_factory=lambda: PROGRAMS)
     nlu: int = 2
-    # NLU services of the bench's own; 0: the one of the settings
+    # NLU services of the bench's own; 0: those of the settings, behind gates that can be shut
     kinds: Sequence[str] = ()
     # faults, each once in this order; none given: all of them, again and again
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -135,7 +138,7 @@ async def play(settings: Settings, steps: Steps, plan: Plan, folder: Path) -> Ou
     mood.set()
     system = System(
         settings, steps, folder=folder, programs=plan.programs, module="bot.benches.shop", shop_file=folder / "shop.json",
-        own_postgres=True, own_nlu=plan.nlu, environment={shop.MOOD: str(mood.path), **plan.environment},
+        own_postgres=True, own_nlu=plan.nlu, gates=True, environment={shop.MOOD: str(mood.path), **plan.environment},
     )  # fmt: skip
     troubles = {name: Troubles(name, book, random.Random(luck.random())) for name in ("telegram", "vk")}
     system.telegram.faults, system.vk.faults = troubles["telegram"], troubles["vk"]

@@ -22,7 +22,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from bot import database, nlu_environment, nlu_service
 from bot.app import Store
-from bot.benches.processes import Nlu, Part, Postgres, Program, until
+from bot.benches.processes import Gate, Nlu, Part, Postgres, Program, until
 from bot.home import Home
 from bot.progress import Steps
 from bot.settings import Settings
@@ -120,6 +120,7 @@ class System:
         shop_file: Path | None = None,
         own_postgres: bool = False,
         own_nlu: int = 0,
+        gates: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """Nothing is started yet.
@@ -130,18 +131,20 @@ class System:
         module: what is run in place of `bot.cli`
         own_postgres: a server of its own in the folder, which can be stopped and killed
         own_nlu: so many NLU services of its own, which can be killed; 0: the settings' one
+        gates: where the NLU services are not its own, a gate before each, which can be shut
         environment: more variables for the programs
         """
         self.settings, self._steps, self.folder = settings, steps, folder
         self._wanted, self._module, self._shop_file = programs, module, shop_file
-        self._own_postgres, self._own_nlu, self._more = own_postgres, own_nlu, dict(environment or {})
+        self._own_postgres, self._own_nlu, self._gates = own_postgres, own_nlu, gates
+        self._more = dict(environment or {})
         self.telegram, self.vk = telegram_standin.TelegramServer(), vk_standin.VkServer()
         self.ears = Ears()
         self.telegram.sent = _Outbox(lambda sent: self.ears.hear("telegram", sent.chat, sent.text, sent))
         self.vk.sent = _Outbox(lambda sent: self.ears.hear("vk", sent.peer, sent.text, sent))
         self.programs: dict[str, Program] = {}
         self.postgres: Postgres | None = None
-        self.nlus: list[Nlu] = []
+        self.nlus: list[Nlu | Gate] = []
         self.address = ""
         # of the database
         self.nlu_urls: list[str] = []
@@ -203,7 +206,8 @@ class System:
         """Environment variables that name the NLU services."""
         if not self._own_nlu and self.settings.nlu_url is not None:
             token = self.settings.nlu_token.get_secret_value() if self.settings.nlu_token else ""
-            yield {"FIRSTLINE_NLU_URL": self.settings.nlu_url, "FIRSTLINE_NLU_TOKEN": token}
+            async with self._gated(self.settings.nlu_url) as url:
+                yield {"FIRSTLINE_NLU_URL": url, "FIRSTLINE_NLU_TOKEN": token}
             return
         home, token = Home(self.settings.home).make(), secrets.token_urlsafe(32)
         python = await nlu_environment.ensure(home, self._steps)
@@ -215,6 +219,22 @@ class System:
                     service.token = token
                     self.nlus.append(Nlu(f"nlu-{number}", await stack.enter_async_context(service)))
             yield {"FIRSTLINE_NLU_URL": ",".join(one.url for one in self.nlus), "FIRSTLINE_NLU_TOKEN": token}
+
+    @contextlib.asynccontextmanager
+    async def _gated(self, urls: str) -> AsyncIterator[str]:
+        """The addresses by which services that are not ours are reached, through gates if those are wanted."""
+        if not self._gates:
+            yield urls
+            return
+        gates = [Gate(f"nlu-{number}", url.strip()) for number, url in enumerate(urls.split(","), start=1)]
+        self.nlus += gates
+        for gate in gates:
+            await gate.start()
+        try:
+            yield ",".join(gate.url for gate in gates)
+        finally:
+            for gate in gates:
+                await gate.stop()
 
     def _environment(self, nlu: Mapping[str, str], port: int) -> dict[str, str]:
         """What a program is told: of this process's own settings nothing but the pack."""
