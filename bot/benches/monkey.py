@@ -150,7 +150,7 @@ class Monkey:
     async def _kill_in_turn(self) -> float:
         self.mood.set(hang=True)
         await asyncio.sleep(self.luck.uniform(2.0, 4.0))
-        shot = self._shoot(self.of("worker"))
+        shot = self._shoot([self.luck.choice(self.of("worker"))])
         self.mood.set()
         return shot
 
@@ -162,13 +162,14 @@ class Monkey:
         channel = self.luck.choice(sorted(self.troubles))
         return await self._kill_at(lambda strike: setattr(self.troubles[channel], "at_fetch", strike), "receiver")
 
-    async def _kill_at(self, arm: Callable[[Callable[[], None]], None], role: str) -> float:
-        """Kill all processes of a role at a chosen moment; anyway when the moment does not come."""
+    async def _kill_at(self, arm: Callable[[Callable[[int], None]], None], role: str) -> float:
+        """Kill the process that makes a call, in the call; any of the role when nobody calls."""
         shot: asyncio.Future[float] = asyncio.get_running_loop().create_future()
 
-        def strike() -> None:
+        def strike(port: int = 0) -> None:
             if not shot.done():
-                shot.set_result(self._shoot(self.of(role)))
+                one = next((one for one in self.of(role) if one.speaks_from(port)), None)
+                shot.set_result(self._shoot([one or self.luck.choice(self.of(role))]))
 
         arm(strike)
         await asyncio.wait({shot}, timeout=CHANCE)

@@ -184,6 +184,11 @@ class Program:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
 
+    def speaks_from(self, port: int) -> bool:
+        """Whether a connection from this port of loopback is one of its own."""
+        of_ours = family(self.pid) if self.pid is not None else []
+        return any(one.laddr.port == port for process in of_ours for one in process.net_connections(kind="tcp"))
+
     def freeze(self) -> None:
         """SIGSTOP."""
         if self.pid is not None:

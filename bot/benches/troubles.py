@@ -32,10 +32,10 @@ class Troubles(Faults):
         self.now_and_then = False
         self.outage: Fault | None = None
         # what becomes of every call while it lasts
-        self.at_send: Callable[[], None] | None = None
-        # called when the next message has been sent, before the sender knows
-        self.at_fetch: Callable[[], None] | None = None
-        # called when the next updates have been handed out
+        self.at_send: Callable[[int], None] | None = None
+        # called when the next message has been sent, before the sender knows, with the sender's port
+        self.at_fetch: Callable[[int], None] | None = None
+        # called when the next updates have been handed out, with the receiver's port
         self.counted = 0
 
     async def answer(self, method: str, request: web.Request, answer: Answer) -> web.StreamResponse:
@@ -50,7 +50,7 @@ class Troubles(Faults):
         if self.at_send is not None:
             struck, self.at_send = self.at_send, None
             response = await self._unknowingly(request, answer)
-            struck()
+            struck(_port(request))
             return response
         fault = self.outage or (self._pick() if self.now_and_then and self._luck.random() < NOW_AND_THEN else None)
         if fault is None:
@@ -81,13 +81,18 @@ class Troubles(Faults):
         response = await answer()
         if self.at_fetch is not None and _brings_something(response):
             struck, self.at_fetch = self.at_fetch, None
-            asyncio.get_running_loop().call_later(self._luck.uniform(0.0, 0.2), struck)
+            asyncio.get_running_loop().call_later(self._luck.uniform(0.0, 0.2), struck, _port(request))
         return response
 
 
 def too_many(channel: str) -> Fault:
     """The messenger asks the sender to wait: 429 of Telegram, error 6 of VK."""
     return telegram.too_many(WAIT) if channel == "telegram" else vk.refuses(6)
+
+
+def _port(request: web.Request) -> int:
+    peer = request.transport.get_extra_info("peername") if request.transport is not None else None
+    return int(peer[1]) if peer else 0
 
 
 def _brings_something(response: web.StreamResponse) -> bool:
