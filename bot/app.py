@@ -39,6 +39,7 @@ from bot.clients import Crm, Nlu
 from bot.clients import shop_file as shop_files
 from bot.clients.crm_demo import DemoCrm
 from bot.clients.shop import Shop
+from bot.clients.timed import TimedCrm
 from bot.clock import Clock, SystemClock
 from bot.errors import ChannelStopped, SettingsInvalid
 from bot.leader import Leader
@@ -168,7 +169,7 @@ class Assistant:
             sessions=self.sessions, channels=self.channels, jobs=self.jobs, clock=self.clock, paces=self.paces
         )
         self.tools = turns.Tools(
-            desk=self.desk, nlu=nlu, crm=self.crm, clock=self.clock, quiet=timedelta(seconds=self.quiet),
+            desk=self.desk, nlu=nlu, crm=TimedCrm(self.crm, settings.crm_timeout), clock=self.clock, quiet=timedelta(seconds=self.quiet),
             patience=Patience(post=self.post, pack=content.pack, slow=settings.slow_seconds),
             attention=Attention(channels=self.channels),
             **({"down": down} if down else {}),
