@@ -15,6 +15,7 @@ from flows.russian import plain
 AFFIRM, DENY = "affirm", "deny"
 """Names of the inventory's two plain answers."""
 PLACES: tuple[Literal["first", "second", "third", "fourth"], ...] = ("first", "second", "third", "fourth")
+BOTH = range(2)
 MOST_WORDS_OF_A_PLACE = 4
 
 
@@ -72,13 +73,17 @@ def bare(turn: Turn) -> bool:
     return number or (text != turn.text and re.search(r"\w", text) is None)
 
 
-def place_said(pack: Pack, turn: Turn) -> int | None:
-    """The place in a list that a short message names («второй», «2»), from 0; None when it names none or several."""
-    text = _text(turn)
-    if len(text.split()) > MOST_WORDS_OF_A_PLACE or "?" in text:
-        return None
+def places_said(pack: Pack, text: str, listed: int) -> list[int]:
+    """The places in a list of so many members that a text names («второй», «первый и третий», «оба»), from 0."""
+    if occurs(pack.answers.get("all", ()), text) or (listed == len(BOTH) and occurs(pack.answers.get("both", ()), text)):
+        return list(range(listed))
     named = [place for place, name in enumerate(PLACES) if occurs(pack.answers.get(name, ()), text)]
-    return named[0] if len(named) == 1 else None
+    return [place for place in named if place < listed]
+
+
+def short_of_a_place(text: str) -> bool:
+    """Tell whether a text is so short that a place in it is all it says: «а второй?»."""
+    return len(text.split()) <= MOST_WORDS_OF_A_PLACE
 
 
 def told(pack: Pack, turn: Turn, request: int | None = None, *, along: Sequence[str] = ()) -> dict[str, Any]:

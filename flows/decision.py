@@ -179,6 +179,8 @@ class ConversationState:
     # misses in a row (CX-09; ruling: two misses)
     strays: int = 0
     # out-of-scope and small talk in a row
+    listed: tuple[str, ...] = ()
+    # the list shown last whose members may be requests of their own (orders): what each button means, in its order
     choosing: bool = False
     # the last reply offered the likely readings as buttons
     counters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -327,10 +327,17 @@ class _Server:
                             title=title if len(title) <= MAX_TITLE else f"{title[: MAX_TITLE - 1]}…", value=value
                         )
                     )
+        self.list_shown([spec.value for spec in made])
         own = {spec.value for spec in specs}
         made = [spec for spec in made if spec.value not in own]  # a reading that is the specialist's button already
         filled = [(fill(spec.title, self.view), fill(spec.value, self.view)) for spec in (*made, *specs)]
         return [Button(title, value) for title, value in filled if title and value]
+
+    def list_shown(self, presses: Sequence[str]) -> None:
+        """Keep a list of orders that is shown: «а первый отмените» may come when its question is answered."""
+        named = {press.removeprefix("slot:").partition("=")[0] for press in presses}
+        if any(name in self.run.pack.slots and self.run.pack.slots[name].each for name in named):
+            self.run.state = replace(self.run.state, listed=tuple(presses))
 
     def collect(self, step: Collect) -> Signal:
         if self.view.get(step.collect) is not None:

@@ -64,6 +64,8 @@ def wrong_words(one: Watched, heard: Heard) -> list[str]:
     """What the replies of a turn say though they must not."""
     wrong = []
     for say in heard.says:
+        titles = [button.title for button in say.buttons]
+        wrong += [f"the button {title!r} twice: {say.text!r}" for title in dict.fromkeys(titles) if titles.count(title) > 1]
         if not say.rules:
             wrong.append(f"no rule says why: {say.text!r}")
         for text in (say.text, *(button.title for button in say.buttons)):
