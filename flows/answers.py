@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from flows.decision import Entity, Turn
 from flows.facts import occurs, read_words
@@ -14,9 +14,6 @@ from flows.russian import plain
 
 AFFIRM, DENY = "affirm", "deny"
 """Names of the inventory's two plain answers."""
-PLACES: tuple[Literal["first", "second", "third", "fourth"], ...] = ("first", "second", "third", "fourth")
-BOTH = range(2)
-MOST_WORDS_OF_A_PLACE = 4
 
 
 def answer(pack: Pack, turn: Turn, name: str) -> Any:
@@ -71,19 +68,6 @@ def bare(turn: Turn) -> bool:
         text = text.replace(entity.text, " ")
     number = re.fullmatch(r"[\W\d]*\d[\W\d]*", turn.text) is not None
     return number or (text != turn.text and re.search(r"\w", text) is None)
-
-
-def places_said(pack: Pack, text: str, listed: int) -> list[int]:
-    """The places in a list of so many members that a text names («второй», «первый и третий», «оба»), from 0."""
-    if occurs(pack.answers.get("all", ()), text) or (listed == len(BOTH) and occurs(pack.answers.get("both", ()), text)):
-        return list(range(listed))
-    named = [place for place, name in enumerate(PLACES) if occurs(pack.answers.get(name, ()), text)]
-    return [place for place in named if place < listed]
-
-
-def short_of_a_place(text: str) -> bool:
-    """Tell whether a text is so short that a place in it is all it says: «а второй?»."""
-    return len(text.split()) <= MOST_WORDS_OF_A_PLACE
 
 
 def told(pack: Pack, turn: Turn, request: int | None = None, *, along: Sequence[str] = ()) -> dict[str, Any]:

@@ -15,9 +15,7 @@ from flows.answers import (
     bare,
     by_its_words_only,
     only_an_answer,
-    places_said,
     pressed_value,
-    short_of_a_place,
     told,
     told_each,
     yes_or_no,
@@ -25,15 +23,14 @@ from flows.answers import (
 from flows.decision import Asking, ConversationState, Topic, Turn, Verdict
 from flows.facts import View, occurs
 from flows.known import Kind, Scope
+from flows.lists import of_last_list, one_of, only_place, several_of, spoken
 from flows.match import matches
 from flows.pack import Pack, Special
-from flows.phrases import fill, phrase
 
 SURE_OTHER = 0.6
 SURE_SHORT = 0.9
 SHORT = 4
 A_WORD = 2
-MOST_WORDS_WITH_A_PLACE = 10
 
 
 @dataclass(slots=True)
@@ -66,8 +63,8 @@ class Hearing:
         if asking is not None:
             value = answer(self.pack, turn, asking.slot)
             if value is None or by_its_words_only(self.pack, turn, asking.slot, value):
-                value = self.by_place(asking) or value
-            if len(several := self.several(asking)) > 1:
+                value = one_of(self.pack, turn, self.state, asking) or value
+            if len(several := several_of(self.pack, turn, self.state, asking)) > 1:
                 return self.about_each(asking, several)
             if self.names_another(asking, value):
                 value = None
@@ -91,34 +88,6 @@ class Hearing:
             return Heard([], [repair.nlu_down], digression=True)
         return self.read()
 
-    def by_place(self, asking: Asking) -> object:
-        """The member of the list offered with the question that the customer names by its place («второй», «2»)."""
-        if not short_of_a_place(self.text) or "?" in self.text:
-            return None
-        members = self.offered(asking)
-        places = places_said(self.pack, self.text, len(members))
-        return members[places[0]] if len(places) == 1 else None
-
-    def offered(self, asking: Asking) -> list[str]:
-        """The answers that the list shown with a question offers, in its order."""
-        spoken = phrase(self.pack, asking.phrase)
-        if spoken.each is None or spoken.each_value is None:
-            return []
-        view = View(self.pack, self.turn, self.state)
-        presses = [fill(spoken.each_value, view, member) or "" for member in view.quiet(spoken.each) or ()]
-        start = f"slot:{asking.slot}="
-        return [press.removeprefix(start) for press in presses if press.startswith(start)]
-
-    def several(self, asking: Asking) -> list[object]:
-        """The members of the offered list that an answer names, when it may name several: «оба», two numbers."""
-        if not self.pack.slots[asking.slot].each:
-            return []
-        told_here = [slots[asking.slot] for slots in told_each(self.pack, self.turn) if asking.slot in slots]
-        if len(told_here) > 1:
-            return told_here
-        members = self.offered(asking) if short_of_a_place(self.text) else []
-        return [members[place] for place in places_said(self.pack, self.text, len(members))]
-
     def about_each(self, asking: Asking, values: list[object]) -> Heard:
         """The request that asked, once for each of the values."""
         self.note(asking, {asking.slot: values[0]})
@@ -126,17 +95,11 @@ class Hearing:
         others = [replace(asked, since=0, slots={**asked.slots, asking.slot: value}) for value in values[1:]]
         return Heard(others, [], answered=True)
 
-    def from_list(self, text: str) -> list[dict[str, object]]:
-        """What a text names by its place in the list of orders shown last, each as a slot: «а первый отмените»."""
-        listed = [press.removeprefix("slot:").partition("=") for press in self.state.listed]
-        if not listed or len(text.split()) > MOST_WORDS_WITH_A_PLACE:
-            return []
-        return [{listed[place][0]: listed[place][2]} for place in places_said(self.pack, text, len(listed))]
-
     def only_a_place(self, slots: Mapping[str, object]) -> Heard | None:
         """«а второй?», with nothing that asks for anything: the last request once more, about that order."""
         parse = self.turn.parse
-        named = self.from_list(self.text) if short_of_a_place(self.text) else []
+        text = spoken(self.turn)
+        named = of_last_list(self.pack, self.state, text) if only_place(text) else []
         told_already = any(self.pack.slots[name].each for name in slots)
         sure = parse is not None and any(
             one.confidence >= SURE_SHORT and not self.is_talk(one.name) for one in parse.intents
@@ -149,11 +112,6 @@ class Hearing:
         if len(named) == 1:
             self.keep(named[0])
         return Heard([], [self.pack.manifest.repair.ambiguous], digression=True)
-
-    @property
-    def text(self) -> str:
-        """The words of the turn, put right."""
-        return self.turn.parse.mended if self.turn.parse and self.turn.parse.mended else self.turn.text
 
     def names_another(self, asking: Asking, value: object) -> bool:
         """Tell whether a message is but the number of what a request is about («48213»): no answer to a free question."""
@@ -251,7 +209,9 @@ class Hearing:
                 continue
             request = number if len(parse.intents) > 1 else None
             first, *others = told_each(self.pack, self.turn, request)
-            if not any(self.pack.slots[name].each for name in first) and (named := self.from_list(texts[number])):
+            if not any(self.pack.slots[name].each for name in first) and (
+                named := of_last_list(self.pack, self.state, texts[number])
+            ):
                 first, others = {**first, **named[0]}, [{**first, **one} for one in named[1:]]
             first = {**self.told_later(number), **first}
             found.append(self.topic(reading.name, texts[number], first))

@@ -402,7 +402,9 @@ class Pack(Part):
     hours: dict[str, Hours]
     categories: dict[str, Category]
     buttons: dict[str, ButtonSpec]
-    answers: dict[Literal["yes", "no", "unsure", "question", "first", "second", "third", "fourth", "both", "all"], Names]
+    answers: dict[
+        Literal["yes", "no", "unsure", "question", "first", "second", "third", "fourth", "both", "all"], Names
+    ]
     # patterns of a plain yes, no and "I do not know", and of a question
     flows: dict[str, Flow]
     tables: dict[str, Table]

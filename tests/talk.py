@@ -65,7 +65,9 @@ def wrong_words(one: Watched, heard: Heard) -> list[str]:
     wrong = []
     for say in heard.says:
         titles = [button.title for button in say.buttons]
-        wrong += [f"the button {title!r} twice: {say.text!r}" for title in dict.fromkeys(titles) if titles.count(title) > 1]
+        wrong += [
+            f"the button {title!r} twice: {say.text!r}" for title in dict.fromkeys(titles) if titles.count(title) > 1
+        ]
         if not say.rules:
             wrong.append(f"no rule says why: {say.text!r}")
         for text in (say.text, *(button.title for button in say.buttons)):
