@@ -19,6 +19,9 @@ BUTTONS = 10
 TEXT = 3500
 """Characters of a phrase that are sure to go into one message (4096) once its values are put in."""
 VALUE = "·" * 8
+SHOWN = {"description": 512, "short_description": 120, "contact_title": BUTTON_TITLE}
+"""Settings that Telegram shows, with the most characters that it takes."""
+COMMAND_TEXT = 256
 READABLE = 600
 """Characters that fit the screen of a phone."""
 
@@ -91,6 +94,22 @@ def _title(pack: Pack, place: str, title: str) -> Iterator[Problem]:
         )
 
 
+def settings_fit_messengers(pack: Pack) -> Iterator[Problem]:
+    """Commands, the links to the bot and what it says of itself are such as Telegram takes."""
+    settings = pack.manifest.settings
+    for name, most in SHOWN.items():
+        if (length := len(str(settings.get(name) or ""))) > most:
+            yield problem(pack, f"setting:{name}", f"has {length} characters, more than {most}")
+    for command, words in (settings.get("commands") or {}).items():
+        if not re.fullmatch("[a-z0-9_]{1,32}", str(command)):
+            yield problem(pack, "setting:commands", f"{command!r} is no command: a-z, 0-9 and _, 32 characters at most")
+        if not 1 <= len(str(words)) <= COMMAND_TEXT:
+            yield problem(pack, "setting:commands", f"/{command} needs words, {COMMAND_TEXT} characters at most")
+    for link in settings.get("deep_links") or {}:
+        if not re.fullmatch("[A-Za-z0-9-]{1,32}", str(link)):
+            yield problem(pack, "setting:deep_links", f"{link!r} begins no link: a-z, 0-9 and -, 32 characters at most")
+
+
 def texts_for_people_can_be_filled(pack: Pack) -> Iterator[Problem]:
     """Placeholders in reasons, next steps, notes and what the CRM is told name known values."""
     for place, step in every_step(pack):
@@ -121,6 +140,7 @@ CHECKS: tuple[Callable[[Pack], Iterator[Problem]], ...] = (
     phrases_tell_what_they_must,
     texts_fit_messengers,
     buttons_fit_messengers,
+    settings_fit_messengers,
     texts_for_people_can_be_filled,
     nothing_forbidden_is_said,
 )

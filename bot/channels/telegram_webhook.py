@@ -25,6 +25,8 @@ CONNECTIONS = 40
 """So many chats at once does Telegram bring updates of, Telegram's own default."""
 CHECK_SECONDS = 10.0
 """So long is a webhook gone at the most that another process took away after we had set it."""
+REMOVE_SECONDS = 3
+"""So long may taking it away hold up the end of the process."""
 SECRET_HEADER = "x-telegram-bot-api-secret-token"
 
 
@@ -95,7 +97,7 @@ class Webhook:
 
     async def _remove(self) -> None:
         with suppress(AiogramError):
-            await self._bot.delete_webhook(drop_pending_updates=False)
+            await self._bot.delete_webhook(drop_pending_updates=False, request_timeout=REMOVE_SECONDS)
             log.info("telegram_webhook_removed")
 
     def _ours(self, info: WebhookInfo) -> bool:

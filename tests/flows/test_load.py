@@ -132,6 +132,11 @@ LONG = "Ж" * 41
         ("buttons.yml", "title: Позвать человека", f"title: {LONG}", f"the button '{LONG}' is longer than 40 characters"),
         ("phrases/all.yml", "buttons: [person]", f"buttons: [{{title: {LONG}, value: 'no'}}]", f"the button '{LONG}' is longer than 40"),
         ("phrases/all.yml", "buttons: [person]", "buttons: [{title: 'Книга с длинным названием «{book}»', value: 'no'}]", "leaves its value 12 of 40 characters"),
+        ("pack.yml", "settings: {", f"settings: {{description: {'Ж' * 513}, ", "setting 'description': has 513 characters, more than 512"),
+        ("pack.yml", "settings: {", f"settings: {{short_description: {'Ж' * 121}, ", "setting 'short_description': has 121 characters, more than 120"),
+        ("pack.yml", "settings: {", "settings: {commands: {Помощь: Помогите}, ", "'Помощь' is no command"),
+        ("pack.yml", "settings: {", "settings: {commands: {help: ''}, ", "/help needs words"),
+        ("pack.yml", "settings: {", "settings: {deep_links: {my_book: 'Где {}?'}, ", "'my_book' begins no link"),
         ("phrases/all.yml", "buttons: [person]", f"buttons: [{', '.join(['person'] * 11)}]", "may have 11 buttons: from 11 on VK shows them as a numbered list"),
     ],
 )  # fmt: skip
