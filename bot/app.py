@@ -348,7 +348,10 @@ def messengers(settings: Settings, pack: flows.Pack, offsets: conversations.Stor
         from bot.channels.vk import VkChannel
 
         token = settings.vk_token.get_secret_value()
-        vk = VkChannel(token, offsets, api_base=settings.vk_api_base, commands=commands)
+        vk = VkChannel(
+            token, offsets, api_base=settings.vk_api_base, public_url=settings.public_url, commands=commands,
+            deep_links=words.get("deep_links"),
+        )  # fmt: skip
         made.append((vk, hashlib.sha256(token.encode()).hexdigest()))
     return made
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import conversations, desk, events, scripted, sweep
+from bot import buttons, conversations, desk, events, scripted, sweep
 from bot.app import Assistant
 from bot.channels import Channel, Incoming, Kind, Media, Outgoing, Receive
 from bot.clients import Nlu
@@ -187,7 +187,7 @@ class Script:
         """What an input line is as an update of the messenger."""
         if line.press is not None:
             async with self._assistant.sessions() as session:
-                found = await conversations.payload_of(session, chat.channel, line.chat, line.press)
+                found = await buttons.payload_of(session, chat.channel, line.chat, line.press)
             return {"kind": Kind.PRESS, "press": found or "", "text": line.press}
         if line.edit is not None:
             if chat.last_message is None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import files
+from bot import buttons, files
 from bot.channels import Incoming, Kind, split
 from bot.errors import ConversationUnknown
 from bot.jobs import DELIVERY, TURN, Jobs
@@ -26,7 +25,6 @@ LONGEST = 4096
 """Characters of a message that both messengers take."""
 ALBUM_QUIET = 1.0
 """Seconds in which the other parts of an album come."""
-PAYLOAD = re.compile(r"[0-9]{1,18}\.[0-9]{1,4}")
 
 
 # ------------------------------------------------------------------------------------------------------- receiving
@@ -43,6 +41,7 @@ async def receive(
     if first.scalar_one_or_none() is None:
         return None
     if incoming.kind is Kind.OTHER:
+        await _call_by_name(session, incoming)
         return None
     conversation_id = await _conversation(session, incoming)
     if incoming.kind in (Kind.BLOCKED, Kind.UNBLOCKED):
@@ -54,7 +53,8 @@ async def receive(
         await session.flush()
         await files.note(session, jobs, line, incoming)
     if turn:
-        delay = quiet if incoming.kind in (Kind.MESSAGE, Kind.EDIT) else 0.0
+        chosen = line is not None and line.press is not None
+        delay = quiet if incoming.kind in (Kind.MESSAGE, Kind.EDIT) and not chosen else 0.0
         if incoming.album is not None:
             delay = max(delay, ALBUM_QUIET)
         await jobs.turn(session, conversation_id, delay=delay)
@@ -78,14 +78,31 @@ async def _conversation(session: AsyncSession, incoming: Incoming) -> int:
         assert known is not None
     if incoming.name is not None and known.name != incoming.name:
         known.name = incoming.name
+    if incoming.no_buttons is not None and known.no_buttons != incoming.no_buttons:
+        known.no_buttons = incoming.no_buttons
     blocked = incoming.at if incoming.kind is Kind.BLOCKED else None
     if (known.blocked_at is None) != (blocked is None):
         known.blocked_at = blocked
     return known.id
 
 
+async def _call_by_name(session: AsyncSession, incoming: Incoming) -> None:
+    """Keep the customer's name, where a messenger tells it apart from what they say."""
+    if incoming.name is not None:
+        await session.execute(
+            update(Conversation)
+            .where(Conversation.channel == incoming.channel, Conversation.chat == incoming.chat)
+            .where(Conversation.name.is_distinct_from(incoming.name))
+            .values(name=incoming.name)
+        )
+
+
 async def _line(session: AsyncSession, conversation_id: int, incoming: Incoming) -> Message | None:
-    """The new line of an update; None when it changed a line that nobody has read yet, or nothing."""
+    """The new line of an update; None when it changed a line that nobody has read yet, or nothing.
+
+    Words that stand on a button of the newest message to the customer are a press of it, and so is a number where the
+    buttons were sent as a numbered list (CX-10).
+    """
     line = Message(
         conversation_id=conversation_id, sender=Sender.CUSTOMER, at=incoming.at, text=incoming.text,
         message_id=incoming.message_id, attachments=[{"kind": one.kind, "name": one.name} for one in incoming.attachments],
@@ -97,14 +114,29 @@ async def _line(session: AsyncSession, conversation_id: int, incoming: Incoming)
             if before.text == incoming.text:
                 return None
             if before.read_at is None:
-                before.text = incoming.text
+                before.text, before.press = incoming.text, None
+                await _choose(session, before)
                 return None
         line.edited = True
+    if incoming.kind is Kind.MESSAGE:
+        if incoming.message_id is not None:
+            before = await _latest_version(session, conversation_id, incoming.message_id)
+            if before is not None and before.edited and before.at >= incoming.at:
+                return None  # its edit has overtaken it
+        await _choose(session, line)
     if incoming.kind is Kind.PRESS:
-        pressed = await pressed_button(session, conversation_id, incoming.press or "")
+        pressed = await buttons.pressed(session, conversation_id, incoming.press or "")
         line.stale_press = pressed is None
         line.press, line.text = (pressed.value, pressed.title) if pressed else (None, incoming.text)
     return line
+
+
+async def _choose(session: AsyncSession, line: Message) -> None:
+    """Make a line a press when its words mean a button."""
+    if line.text and not line.attachments:
+        chosen = await buttons.meant(session, line.conversation_id, line.text)
+        if chosen is not None:
+            line.press, line.text = chosen.value, chosen.title
 
 
 async def _latest_version(session: AsyncSession, conversation_id: int, message_id: str) -> Message | None:
@@ -120,36 +152,6 @@ async def _latest_version(session: AsyncSession, conversation_id: int, message_i
         .with_for_update(key_share=True)
     )
     return found.scalar_one_or_none()
-
-
-# --------------------------------------------------------------------------------------------------------- buttons
-async def pressed_button(session: AsyncSession, conversation_id: int, payload: str) -> flows.Button | None:
-    """The button that a payload ("<message id>.<index>") means, if this conversation has a message with it."""
-    message_id, _, index = payload.partition(".")
-    if not PAYLOAD.fullmatch(payload):
-        return None
-    found = await session.execute(
-        select(Message.buttons).where(Message.id == int(message_id), Message.conversation_id == conversation_id)
-    )
-    buttons = found.scalar_one_or_none() or []
-    if int(index) >= len(buttons):
-        return None
-    return flows.Button(buttons[int(index)]["title"], buttons[int(index)]["value"])
-
-
-async def payload_of(session: AsyncSession, channel: str, chat: str, title: str) -> str | None:
-    """The payload of the newest button with a title in a conversation (scripted conversations press by title)."""
-    found = await session.execute(
-        select(Message.id, Message.buttons)
-        .join(Conversation, Conversation.id == Message.conversation_id)
-        .where(Conversation.channel == channel, Conversation.chat == chat, Message.delivery == Delivery.SENT)
-        .order_by(Message.id.desc())
-    )
-    for message_id, buttons in found:
-        for index, button in enumerate(buttons):
-            if button["title"] == title:
-                return f"{message_id}.{index}"
-    return None
 
 
 # ----------------------------------------------------------------------------------------------- finding and locking

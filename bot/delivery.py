@@ -159,7 +159,9 @@ async def _next(session: AsyncSession, post: Post, conversation_id: int, paced: 
             )  # the customer may see it twice
         message.delivery, message.retry_at = Delivery.SENDING, now + ATTEMPT
         message.attempts += 1
-        return _Attempt(name, _outgoing(conversation, message), message.attempts)
+        outgoing = _outgoing(conversation, message)
+        message.numbered = post.channels[name].numbers(outgoing)
+        return _Attempt(name, outgoing, message.attempts)
     return None
 
 
@@ -203,7 +205,7 @@ def _attempts(channel: Channel) -> int:
 def _outgoing(conversation: Conversation, message: Message) -> Outgoing:
     return Outgoing(
         id=message.id, chat=conversation.chat, text=message.text, ask_contact=message.ask_contact,
-        buttons=tuple(flows.Button(one["title"], one["value"]) for one in message.buttons),
+        no_buttons=conversation.no_buttons, buttons=tuple(flows.Button(one["title"], one["value"]) for one in message.buttons),
     )  # fmt: skip
 
 

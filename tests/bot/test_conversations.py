@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 import flows
-from bot import conversations
+from bot import buttons, conversations
 from bot.channels import Kind, Media
 from bot.errors import ConversationUnknown
 from bot.models import Conversation, Message, Receipt, TurnRow
@@ -125,7 +125,7 @@ class TestOrder:
     async def test_a_press_that_overtook_a_message_comes_after_it(self, world: World) -> None:
         await world.say("c1", "абракадабра")
         async with world.sessions() as session:
-            payload = await conversations.payload_of(session, "telegram", "c1", "Готов ли велосипед")
+            payload = await buttons.payload_of(session, "telegram", "c1", "Готов ли велосипед")
         said = world.clock.now()
         pressed = world.clock.forward(seconds=3)
         await world.receive(world.incoming("c1", Kind.PRESS, press=payload, at=pressed, message_id=None))
@@ -135,7 +135,7 @@ class TestOrder:
     async def test_within_a_second_a_press_keeps_its_place(self, world: World) -> None:
         await world.say("c1", "абракадабра")
         async with world.sessions() as session:
-            payload = await conversations.payload_of(session, "telegram", "c1", "Готов ли велосипед")
+            payload = await buttons.payload_of(session, "telegram", "c1", "Готов ли велосипед")
         pressed = world.clock.forward(microseconds=700_000)
         await world.receive(world.incoming("c1", Kind.PRESS, press=payload, at=pressed, message_id=None))
         told = pressed.replace(microsecond=0)  # messengers tell whole seconds
@@ -166,13 +166,13 @@ class TestButtons:
         (message,) = await world.rows(select(Message).where(Message.sender == "bot"))
         mine, other = await world.id_of("c1"), 10**6
         async with world.sessions() as session:
-            found = await conversations.pressed_button(session, mine, f"{message.id}.1")
+            found = await buttons.pressed(session, mine, f"{message.id}.1")
             assert found == flows.Button("Позвать мастера", "intent:person")
             for conversation, payload in (
                 (other, f"{message.id}.1"), (mine, f"{message.id}.9"), (mine, ""), (mine, "a.b"), (mine, "-1.0"),
                 (mine, "99999999999999999999999.0"), (mine, "1.²"),
             ):  # fmt: skip
-                assert await conversations.pressed_button(session, conversation, payload) is None
+                assert await buttons.pressed(session, conversation, payload) is None
 
     async def test_an_unknown_chat_is_an_error(self, world: World) -> None:
         async with world.sessions() as session:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import agents, conversations, database, delivery, desk, events, requests, sweep, turns
+from bot import agents, buttons, conversations, database, delivery, desk, events, requests, sweep, turns
 from bot.channels import Channel, Incoming, Kind, Outgoing, Receive
 from bot.clock import FixedClock
 from bot.errors import CrmUnavailable, NluUnavailable
@@ -139,7 +139,7 @@ class World:
     async def press(self, chat: str, title: str) -> list[str]:
         """The customer presses the newest button of a title."""
         async with self.sessions() as session:
-            payload = await conversations.payload_of(session, "telegram", chat, title)
+            payload = await buttons.payload_of(session, "telegram", chat, title)
         return await self.hear(self.incoming(chat, Kind.PRESS, press=payload or "0.0"))
 
     async def hear(self, incoming: Incoming) -> list[str]:
