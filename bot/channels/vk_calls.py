@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Literal
 
 import requests
 from jconfig import MemoryConfig  # type: ignore[import-untyped]
@@ -26,6 +26,8 @@ _VK_API = "https://api.vk.ru/"
 
 _LATER = {1: 5.0, TOO_MANY_RPS_CODE: 1.0, 9: 60.0, 10: 5.0, 13: 5.0, 29: 300.0, 32: 5.0, 36: 5.0, 43: 60.0, 995: 30.0}
 # code -> seconds to wait; the same random_id makes a repetition harmless
+_WHOSE: Mapping[int, Literal["message", "chat", "channel"]] = {9: "chat", TOO_MANY_RPS_CODE: "channel", 29: "channel"}
+# too much was sent to this customer, or by the community
 _GONE = {7, 18, 30, 113, 900, 901, 902, 917, 936, 945, 946, 1017}
 # this customer cannot be written to
 _STOPPED = {2, 4, 5, 15, 16, 17, 20, 23, 24, 25, 27, 28, 34, 35, 38, 40, 42, 203, 915, 916}
@@ -116,7 +118,8 @@ def failure(error: Exception, *, sending: bool) -> DeliveryFailed:
         case Captcha():
             return ChannelStopped("VK wants a captcha solved.")
         case ApiError() if error.code in _LATER:
-            return RetryLater(f"VK asks to wait (error {error.code}).", after=_LATER[error.code])
+            of = _WHOSE.get(error.code) or "message"
+            return RetryLater(f"VK asks to wait (error {error.code}).", after=_LATER[error.code], of=of)
         case ApiError() if error.code in _STOPPED:
             return ChannelStopped(f"VK refuses the token (error {error.code}).")
         case ApiError() if error.code in _GONE and sending:

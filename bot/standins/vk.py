@@ -76,6 +76,8 @@ class VkServer(LoopbackServer):
         }
         # what customers' apps can show
         self._files: dict[str, bytes | str] = {}
+        self._keys: dict[tuple[int, int], Sent] = {}
+        # chat and random_id of what was sent
         self._log: list[Json] = []
         self._forgotten = 0
         # so many events of the log's beginning are gone
@@ -284,7 +286,7 @@ class VkServer(LoopbackServer):
             case "groups.setCallbackSettings":
                 if form.get("api_version") != "5.199":
                     raise Refused(100, "api_version is invalid")
-                servers[number].kinds = {name for name, value in form.items() if value == "1"}
+                servers[number].kinds = {name for name, value in form.items() if value == "1" and not name.endswith("_id")}
                 return 1
         raise Refused(3, "Unknown method passed")
 
@@ -299,12 +301,13 @@ class VkServer(LoopbackServer):
             raise Refused(100, "random_id should be int32")
         _check_keyboard(keyboard)
         if random_id:
-            for before in self.sent:
-                if (before.peer, before.random_id) == (peer, random_id):
-                    return before.message_id
+            before = self._keys.get((peer, random_id))
+            if before is not None:
+                return before.message_id
         message = self.message(peer, text, from_id=-GROUP, out=1, random_id=random_id)
         sent = Sent(peer, message["id"], text, random_id, keyboard)
         self.sent.append(sent)
+        self._keys[peer, random_id] = sent
         return sent.message_id
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
