@@ -182,6 +182,19 @@ class Rig:
         raise NotImplementedError
 
     def photo(self, caption: str) -> None:
+        """A photo whose bytes are `a photo`."""
+        raise NotImplementedError
+
+    def album(self, caption: str) -> None:
+        """Two photos, `one` and `another`, sent together."""
+        raise NotImplementedError
+
+    def begins(self, parameter: str) -> None:
+        """The customer follows a link and presses the messenger's start button."""
+        raise NotImplementedError
+
+    def typed(self) -> list[int]:
+        """The chats in which "is typing" was shown."""
         raise NotImplementedError
 
 
@@ -194,7 +207,11 @@ class TelegramRig(Rig):
         return TelegramChannel(
             self.server.token, self.offsets, api_base=self.server.url, commands=COMMANDS,
             contact_title="Отправить мой номер", poll_seconds=5, pause=lambda: Pause(0.01, 0.05),
+            public_url=self.public_url, deep_links=LINKS,
         )  # fmt: skip
+
+    def listens(self) -> bool:
+        return bool(self.server.hook.url)
 
     def too_many(self, times: int = 1) -> None:
         self.server.faults.add(self.SEND, telegram_server.too_many(3), times)
@@ -211,8 +228,20 @@ class TelegramRig(Rig):
         self.server.update(message={**message, "chat": {"id": -100, "type": "supergroup", "title": "Чат"}})
 
     def photo(self, caption: str) -> None:
-        size = {"file_id": "f", "file_unique_id": "u", "width": 9, "height": 9}
-        self.server.writes(42, caption=caption, photo=[size])
+        self.server.writes(42, caption=caption, **self._picture(b"a photo"))
+
+    def _picture(self, content: bytes) -> dict[str, Any]:
+        kept = self.server.keeps(content, f"photos/{len(content)}.jpg")
+        return {"photo": [{**kept, "width": 9, "height": 9}]}
+
+    def album(self, caption: str) -> None:
+        self.server.sends_album(42, self._picture(b"one"), self._picture(b"another"), caption=caption)
+
+    def begins(self, parameter: str) -> None:
+        self.server.writes(42, f"/start {parameter}")
+
+    def typed(self) -> list[int]:
+        return [chat for chat, what in self.server.actions if what == "typing"]
 
 
 class VkRig(Rig):
@@ -247,6 +276,15 @@ class VkRig(Rig):
 
     def photo(self, caption: str) -> None:
         self.server.writes(42, caption, attachments=[self.attached(b"a photo")])
+
+    def album(self, caption: str) -> None:
+        self.server.writes(42, caption, attachments=[self.attached(b"one"), self.attached(b"another")])
+
+    def begins(self, parameter: str) -> None:
+        self.server.writes(42, "Начать", payload='{"command": "start"}', ref=parameter)
+
+    def typed(self) -> list[int]:
+        return self.server.typing
 
     def attached(self, content: bytes) -> dict[str, Any]:
         """A photo as VK tells of it, in two sizes."""
@@ -283,7 +321,16 @@ async def vk_hooked() -> AsyncIterator[VkRig]:
         await rig.stop()
 
 
-@pytest.fixture(params=["telegram", "vk", "vk_hooked"])
+@pytest.fixture
+async def telegram_hooked() -> AsyncIterator[TelegramRig]:
+    rig = TelegramRig(hooked=True)
+    async with rig.door, TelegramServer() as rig.server:
+        rig.server.hook.scale = 0.01
+        yield rig
+        await rig.stop()
+
+
+@pytest.fixture(params=["telegram", "telegram_hooked", "vk", "vk_hooked"])
 def rig(request: pytest.FixtureRequest) -> Rig:
     """Each messenger in turn, both asked for its updates and calling us with them."""
     found: Rig = request.getfixturevalue(request.param)

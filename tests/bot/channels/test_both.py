@@ -9,7 +9,7 @@ from bot.channels import Kind
 from bot.channels.polling import POISON_TRIES
 from bot.errors import ChannelStopped, DeliveryFailed, Rejected, RetryLater, StoreUnavailable, Unreachable
 from bot.standins import faults
-from tests.bot.channels.conftest import Rig, until
+from tests.bot.channels.conftest import COMMANDS, Rig, until
 
 YES_NO = (flows.Button("Да", "yes"), flows.Button("Нет", "no"))
 
@@ -69,7 +69,7 @@ class TestReceiving:
         await rig.start()
         rig.server.writes(42, "до")
         await rig.received(1)
-        await until(lambda: rig.offsets.values)
+        await until(lambda: rig.hooked or rig.offsets.values)
         await rig.stop()
         rig.server.writes(42, "пока никого не было")
         await rig.start()
@@ -96,12 +96,44 @@ class TestReceiving:
         assert (second.kind, second.text) == (Kind.EDIT, "где заказ 48214")
         assert second.message_id == first.message_id
 
-    async def test_a_photo_comes_with_its_caption(self, rig: Rig) -> None:
+    async def test_a_photo_comes_with_its_caption_and_its_bytes(self, rig: Rig) -> None:
         await rig.start()
         rig.photo("вот коробка")
         [update] = await rig.received(1)
-        assert [one.kind for one in update.attachments] == ["photo"]
-        assert (update.kind, update.text) == (Kind.MESSAGE, "вот коробка")
+        [photo] = update.attachments
+        assert (update.kind, update.text, photo.kind) == (Kind.MESSAGE, "вот коробка", "photo")
+        assert b"".join([piece async for piece in rig.channel.fetch(photo.ref or "")]) == b"a photo"
+
+    async def test_what_is_sent_together_is_known_to_belong_together(self, rig: Rig) -> None:
+        await rig.start()
+        rig.album("обе стороны")
+        await until(lambda: sum(len(update.attachments) for update in rig.inbox.got) == 2)
+        got = rig.inbox.got
+        assert len(got) == 1 or len({update.album for update in got} - {None}) == 1
+        assert [update.text for update in got if update.text] == ["обе стороны"]
+        refs = [one.ref or "" for update in got for one in update.attachments]
+        assert [b"".join([piece async for piece in rig.channel.fetch(ref)]) for ref in refs] == [b"one", b"another"]
+
+    async def test_an_attachment_that_nobody_has_is_rejected(self, rig: Rig) -> None:
+        await rig.start()
+        with pytest.raises(Rejected):
+            await anext(aiter(rig.channel.fetch("https://files.example/no-such-file")))
+
+    async def test_a_deep_link_stands_for_the_packs_words(self, rig: Rig) -> None:
+        await rig.start()
+        rig.begins("order_48213")
+        rig.begins("nobody_knows")
+        await rig.received(2)
+        assert rig.inbox.texts == ["Где заказ 48213?", COMMANDS["start"]]
+
+    async def test_no_customer_waits_for_another(self, rig: Rig) -> None:
+        await rig.start()
+        for chat in range(50, 80):
+            rig.server.writes(chat, f"я {chat}")
+        await rig.received(30)
+        assert {(update.chat, update.text) for update in rig.inbox.got} == {
+            (str(chat), f"я {chat}") for chat in range(50, 80)
+        }
 
     async def test_a_customer_who_blocks_and_comes_back_is_told_of(self, rig: Rig) -> None:
         await rig.start()
@@ -160,6 +192,15 @@ class TestButtons:
         assert (update.kind, update.press, update.chat) == (Kind.PRESS, "12.1", "42")
         await until(lambda: rig.server.answered == [press])
 
+    async def test_a_double_press_comes_twice_as_two_updates(self, rig: Rig) -> None:
+        await rig.start()
+        await rig.send(12, "Это вы?", buttons=YES_NO)
+        presses = {rig.server.presses(rig.server.sent[-1], "Да") for _ in range(2)}
+        first, second = await rig.received(2)
+        assert first.press == second.press == "12.0"
+        assert first.external_id != second.external_id
+        await until(lambda: set(rig.server.answered) == presses)
+
     async def test_a_press_that_can_no_longer_be_answered_is_no_harm(self, rig: Rig) -> None:
         await rig.start()
         await rig.send(12, "Это вы?", buttons=YES_NO)
@@ -168,6 +209,21 @@ class TestButtons:
         rig.server.writes(42, "и ещё")
         update, _ = await rig.received(2)
         assert update.press == "12.0"
+
+
+class TestTyping:
+    async def test_the_customer_sees_that_an_answer_is_made(self, polling: Rig) -> None:
+        await polling.start()
+        await polling.channel.typing("42")
+        await until(lambda: polling.typed() == [42])
+
+    async def test_it_is_an_ornament_that_fails_silently(self, polling: Rig) -> None:
+        polling.channel = polling.make()
+        polling.server.refuses_token = True
+        await polling.channel.typing("42")
+        await polling.channel.typing("nonsense")
+        await polling.server.__aexit__()
+        await polling.channel.typing("42")
 
 
 class TestSending:
