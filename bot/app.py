@@ -43,6 +43,7 @@ from bot.clients.timed import TimedCrm
 from bot.clock import Clock, SystemClock
 from bot.errors import ChannelStopped, SettingsInvalid
 from bot.leader import Leader
+from bot.limits import Limits
 from bot.patience import Patience
 from bot.settings import Settings
 from flows.load import PACKS
@@ -174,6 +175,8 @@ class Assistant:
             attention=Attention(channels=self.channels),
             **({"down": down} if down else {}),
         )  # fmt: skip
+        self.hold: conversations.Hold | None = None
+        # what one customer may send; talks that a program or a terminal plays are not limited
         self.jobs.register(jobs.TURN, self._take_turn)
         self.jobs.register(jobs.DELIVERY, self._deliver)
         self.files = fetching.Files(
@@ -210,7 +213,10 @@ class Assistant:
             self.paces[channel.name] = limits
 
     def connect(self) -> None:
-        """Connect the messengers whose tokens are set."""
+        """Connect the messengers whose tokens are set. Their customers may send so much and no more."""
+        self.hold = Limits(
+            pack=self.content.pack, a_minute=self.settings.flood_messages, an_hour=self.settings.flood_limit
+        )
         limits = paces(self.settings)
         for channel, bot in messengers(self.settings, self.content.pack, self.offsets):
             self.add(channel, bot=bot, limits=limits.get(channel.name))
@@ -221,7 +227,7 @@ class Assistant:
         self._all_taken_in.clear()
         try:
             async with self.sessions.begin() as session:
-                await conversations.receive(session, self.jobs, incoming, quiet=self.quiet, turn=turn)
+                await conversations.receive(session, self.jobs, incoming, quiet=self.quiet, turn=turn, hold=self.hold)
         finally:
             self._taking_in -= 1
             if not self._taking_in:

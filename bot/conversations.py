@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import buttons, files
+from bot import buttons, files, metrics, sizes
 from bot.channels import Incoming, Kind, split
 from bot.errors import ConversationUnknown
 from bot.jobs import DELIVERY, TURN, Jobs
@@ -25,27 +25,41 @@ LONGEST = 4096
 """Characters of a message that both messengers take."""
 ALBUM_QUIET = 1.0
 """Seconds in which the other parts of an album come."""
+Hold = Callable[[AsyncSession, Jobs, int, Incoming], Awaitable[float | None]]
+"""How long the turn of an update must wait, in seconds; None: the customer sends too much, it is left out."""
 
 
 # ------------------------------------------------------------------------------------------------------- receiving
 async def receive(
-    session: AsyncSession, jobs: Jobs, incoming: Incoming, *, quiet: float = 0.0, turn: bool = True
+    session: AsyncSession,
+    jobs: Jobs,
+    incoming: Incoming,
+    *,
+    quiet: float = 0.0,
+    turn: bool = True,
+    hold: Hold | None = None,
 ) -> Message | None:
     """Store an update of a messenger, once, and add the turn that will answer it, in the same transaction.
 
     `quiet`: seconds to wait for more of a burst (CX-18). `turn=False` stores only. Returns the new line, or None when
     nothing new was said: a repeated update, an edit that changes nothing or a line not read yet, a block.
     """
+    incoming = sizes.trimmed(incoming)
     receipt = insert(Receipt).values(channel=incoming.channel, external_id=incoming.external_id, at=incoming.at)
     first = await session.execute(receipt.on_conflict_do_nothing().returning(Receipt.external_id))
     if first.scalar_one_or_none() is None:
+        metrics.REPEATED.labels(incoming.channel).inc()
         return None
+    metrics.RECEIVED.labels(incoming.channel, incoming.kind).inc()
     if incoming.kind is Kind.OTHER:
         await _call_by_name(session, incoming)
         return None
     conversation_id = await _conversation(session, incoming)
     if incoming.kind in (Kind.BLOCKED, Kind.UNBLOCKED):
         await session.flush()
+        return None
+    held = await hold(session, jobs, conversation_id, incoming) if hold is not None else 0.0
+    if held is None:
         return None
     line = await _line(session, conversation_id, incoming)
     if line is not None:
@@ -57,7 +71,7 @@ async def receive(
         delay = quiet if incoming.kind in (Kind.MESSAGE, Kind.EDIT) and not chosen else 0.0
         if incoming.album is not None:
             delay = max(delay, ALBUM_QUIET)
-        await jobs.turn(session, conversation_id, delay=delay)
+        await jobs.turn(session, conversation_id, delay=max(delay, held))
     return line
 
 

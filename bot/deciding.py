@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import requests
+from bot import guesses, metrics, requests, sizes
 from bot.attention import Attention
 from bot.clients import Crm, Nlu
 from bot.clock import Clock
@@ -82,16 +82,24 @@ async def decide(
 async def _look_up(session: AsyncSession, tools: Tools, conversation: Conversation, lookup: flows.Lookup) -> Any:
     """Answer a lookup: from the shop's systems, or from our own store for earlier requests (CX-13, CX-15)."""
     if lookup.source != "requests":
-        return await tools.crm.fetch(lookup)
+        if await guesses.too_many(session, conversation.id, lookup, now=tools.clock.now()):
+            return None
+        return await _fetch(tools, lookup)
     args = dict(lookup.args)
     if "chat" in args:
         return await requests.contacts(session, conversation_id=conversation.id)
     own = await requests.contacts(session, customer_id=args.get("customer", ""))
     try:
-        earlier = await tools.crm.fetch(lookup)
+        earlier = await _fetch(tools, lookup)
     except CrmUnavailable:
         return own
     return [*(earlier or ()), *own]
+
+
+async def _fetch(tools: Tools, lookup: flows.Lookup) -> Any:
+    system = "tracking" if lookup.source == "tracking" else "crm"
+    with metrics.crm_call(system):
+        return sizes.bounded(await tools.crm.fetch(lookup), system=system)
 
 
 async def _do(
@@ -104,7 +112,8 @@ async def _do(
     args = dict(act.args)
     try:
         # the CRM keeps the key too: if this transaction is lost, doing it again changes nothing twice
-        result = dict(await tools.crm.act(act, key=f"{conversation.channel}:{conversation.chat}|{act.key}"))
+        with metrics.crm_call("crm"):
+            result = dict(await tools.crm.act(act, key=f"{conversation.channel}:{conversation.chat}|{act.key}"))
     except CrmUnavailable as down:
         log.warning("crm_down", extra={"system": down.system, "action": act.action})
         result = {"ok": False, "unavailable": True}

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import conversations, events, labels, requests, timeline
+from bot import conversations, events, guesses, labels, requests, timeline
 from bot.deciding import Tools
 from bot.errors import AlreadyJoined, RequestGone, StoreUnavailable
 from bot.models import Conversation, Message, Request, Sender, State, TurnRow
@@ -61,6 +61,7 @@ async def store(session: AsyncSession, tools: Tools, conversation: Conversation,
     for line in outcome.lines:
         line.turn_id, line.read_at = row.id, turn.now
     await _carry_out(session, tools, conversation, outcome, row)
+    await guesses.note(session, tools.pack, turn, decision.state)
     if read is not None:
         reasons = [name for name, holds in (("unsure", decision.unsure), ("handoff", decision.handoff)) if holds]
         for reason in reasons:

@@ -348,6 +348,8 @@ class Notices(Part):
     # … the customer has sent too much today …
     file_lost: str
     # … the messenger does not give it out
+    together: str
+    # the customer writes so much that it is read together when the minute is over
 
 
 class Manifest(Part):
