@@ -141,11 +141,17 @@ async def run(settings: Settings, console: Console, *, roles: Collection[Role] =
         if not assistant.channels:
             console.print("No channel: set FIRSTLINE_TELEGRAM_TOKEN or FIRSTLINE_VK_TOKEN to connect a messenger.")
         names = ", ".join(assistant.channels) or "no channels"
-        does = "" if set(roles) == EVERYTHING else f" as {', '.join(sorted(roles))}"
-        console.print(f"Firstline works{does} ({names}; {page}/health/ready). Ctrl-C ends it.", highlight=False)
+        does = "" if set(roles) == EVERYTHING else f" as {', '.join(sorted(role.value for role in roles))}"
+        console.print(
+            f"Firstline works{does} ({names}; {page}/health/ready). Ctrl-C ends it.", highlight=False, soft_wrap=True
+        )
         log.info(
             "started",
-            extra={"channels": list(assistant.channels), "pack": content.pack.version, "roles": sorted(roles)},
+            extra={
+                "channels": list(assistant.channels),
+                "pack": content.pack.version,
+                "roles": sorted(role.value for role in roles),
+            },
         )
         gc.collect()
         gc.freeze()  # the content is there as long as the process: looking through it again and again takes half a second
