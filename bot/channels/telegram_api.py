@@ -64,7 +64,7 @@ def failure(error: AiogramError) -> DeliveryFailed:
     """Put a refusal of Telegram, or its silence, into our terms."""
     match error:
         case TelegramRetryAfter():
-            return RetryLater("Telegram asks to wait.", after=float(error.retry_after))
+            return RetryLater("Telegram asks to wait.", after=float(error.retry_after), of="chat")
         case TelegramForbiddenError():
             return Unreachable()
         case TelegramUnauthorizedError() | TelegramNotFound():
@@ -79,5 +79,5 @@ def failure(error: AiogramError) -> DeliveryFailed:
         case TelegramNetworkError() if isinstance(error.__cause__, ClientConnectorError | ConnectionTimeoutError):
             return RetryLater("Telegram cannot be reached.", after=5.0)  # no connection, so nothing was sent
         case TelegramAPIError() if "too many requests" in error.message.lower():
-            return RetryLater("Telegram asks to wait.", after=5.0)  # without saying how long
+            return RetryLater("Telegram asks to wait.", after=5.0, of="chat")  # without saying how long
     return DeliveryUnknown(f"Telegram did not say whether it sent the message ({type(error).__name__}).")
