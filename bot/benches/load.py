@@ -269,14 +269,15 @@ async def measure(settings: Settings, steps: Steps, options: Options) -> Json:
             log = [
                 line for one in system.programs.values() for line in one.log.read_text("utf-8", "replace").split("\n")
             ]
-            where = parts(best, stored_lines(system.address), turns_taken(log)) if best else None
+            shown = best or played[0]
+            where = {"rate": round(shown.rate, 2), **parts(shown, stored_lines(system.address), turns_taken(log))}
     return figures_of(best, played) | {"where": where}
 
 
 def figures_of(best: Played | None, played: Sequence[Played]) -> Json:
     """The figures of all rates that were played."""
     return {
-        "messages_a_second": best.rate if best else None, "limit_s": LIMIT, "rates": [one.figures() for one in played]
+        "messages_a_second": round(best.rate, 1) if best else None, "limit_s": LIMIT, "rates": [one.figures() for one in played]
     }  # fmt: skip
 
 
@@ -341,8 +342,11 @@ def _print_one(out: Console, name: str, figures: Json) -> None:
             f"{one['p99_ms']:.0f}", str(one["unanswered"]), *(f"{one['processor_ms_a_message'][part]:.0f}" for part in shown),
         )  # fmt: skip
     out.print(table)
-    if figures.get("where"):
-        table = Table("part", "median ms", "mean ms", "share", box=None, header_style="dim")
-        for part, one in figures["where"].items():
+    if "where" in figures:
+        where = dict(figures["where"])
+        table = Table(
+            f"at {where.pop('rate'):.1f} messages/s", "median ms", "mean ms", "share", box=None, header_style="dim"
+        )
+        for part, one in where.items():
             table.add_row(part, f"{one['median_ms']}", f"{one['mean_ms']}", f"{one['share']:.0%}")
         out.print(table)

@@ -33,9 +33,9 @@ from bot.home import Home
 from bot.progress import Steps, on_console
 from bot.settings import Settings
 
-READY_WITHIN = 180.0
-"""Seconds that Rasa may take to load its model."""
-BUTTON = "operator"
+READY_WITHIN = 600.0
+"""Seconds that Rasa may take to load its model on a busy machine."""
+BUTTON = "human_request"
 """The intent of the button under each answer."""
 
 
@@ -131,8 +131,10 @@ async def serving(
         try:
             reading = asyncio.create_task(_drained(process))
             await _answers(url, process)
-        except BaseException:
+        except BaseException as error:
             await nlu_service.end(process)
+            if isinstance(error, TimeoutError):
+                raise RasaFailed(f"Rasa's server was not ready within {READY_WITHIN:.0f} seconds.") from error
             raise
     try:
         yield url, process.pid

@@ -1,0 +1,54 @@
+"""The benches as commands, in their short form: that the figures are there and hold together, not how fast anything is."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import FIRSTLINE, PATIENCE, ROOT
+
+PARTS = {"receive", "wait", "nlu", "decide", "store", "send"}
+
+
+@pytest.fixture(scope="module")
+def load(environment: dict[str, str]) -> dict[str, Any]:
+    """The figures of one short run."""
+    done = subprocess.run(
+        [*FIRSTLINE, "bench", "load", "--short", "--json"], cwd=ROOT, env=environment, capture_output=True, timeout=PATIENCE,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
+    return dict(json.loads(done.stdout))
+
+
+def test_every_message_of_every_customer_is_answered(load: dict[str, Any]) -> None:
+    rates = load["firstline"]["rates"]
+    assert rates
+    assert all(one["messages"] > 0 and one["unanswered"] == 0 for one in rates)
+    assert all(0 < one["median_ms"] <= one["p95_ms"] <= one["p99_ms"] for one in rates)
+
+
+def test_the_best_rate_is_the_highest_good_one(load: dict[str, Any]) -> None:
+    good = [one["rate"] for one in load["firstline"]["rates"] if one["good"]]
+    best = load["firstline"]["messages_a_second"]
+    assert best == pytest.approx(max(good), abs=0.05) if good else best is None
+
+
+def test_where_the_time_goes_is_known_for_all_messages_of_a_rate(load: dict[str, Any]) -> None:
+    where = dict(load["firstline"]["where"])
+    rate = next(one for one in load["firstline"]["rates"] if one["rate"] == where.pop("rate"))
+    assert where.keys() == PARTS
+    assert {one["messages"] for one in where.values()} == {rate["messages"]}
+    assert sum(one["share"] for one in where.values()) == pytest.approx(1.0, abs=0.01)
+
+
+def test_the_machines_size_and_the_processor_time_stand_beside_the_figures(load: dict[str, Any]) -> None:
+    assert load["machine"]["cores"] >= 1
+    for one in load["firstline"]["rates"]:
+        used = one["processor_ms_a_message"]
+        assert used["firstline"] > 0
+        assert used["postgresql"] > 0
+        assert used["nlu"] > 0
