@@ -41,7 +41,7 @@ class _Map(dict[str, Any]):
     lines: Mapping[str, int] = MappingProxyType({})
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Reads YAML with line numbers, and refuses a key given twice."""
 
     def __init__(self, stream: Any) -> None:
