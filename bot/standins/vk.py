@@ -286,7 +286,9 @@ class VkServer(LoopbackServer):
             case "groups.setCallbackSettings":
                 if form.get("api_version") != "5.199":
                     raise Refused(100, "api_version is invalid")
-                servers[number].kinds = {name for name, value in form.items() if value == "1" and not name.endswith("_id")}
+                servers[number].kinds = {
+                    name for name, value in form.items() if value == "1" and not name.endswith("_id")
+                }
                 return 1
         raise Refused(3, "Unknown method passed")
 
