@@ -75,7 +75,7 @@ def failure(error: AiogramError) -> DeliveryFailed:
         case TelegramMigrateToChat() | TelegramEntityTooLarge():
             return Rejected(f"Telegram refuses this message ({type(error).__name__}).")
         case RestartingTelegram() | TelegramConflictError():
-            return RetryLater("Telegram is restarting.", after=5.0)
+            return RetryLater("Telegram cannot take it now.", after=5.0)
         case TelegramNetworkError() if isinstance(error.__cause__, ClientConnectorError | ConnectionTimeoutError):
             return RetryLater("Telegram cannot be reached.", after=5.0)  # no connection, so nothing was sent
         case TelegramAPIError() if "too many requests" in error.message.lower():
