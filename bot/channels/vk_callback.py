@@ -58,12 +58,12 @@ class Callback:
         """Keep the server registered, and look for what VK did not bring; ChannelStopped when VK refuses to."""
         pause = self._community.pause()
         await self._community.persist("groups.getById", self._community.id, pause)
-        await self._catch_up.run(receive)
+        await self._catch_up.run(receive, unanswered=True)  # in order: before VK calls us with what is newer
         server = await self._community.persist("groups.addCallbackServer", self._register, pause)
         try:
             await self._confirmed(server)
             begun = self._community.now()
-            await self._catch_up.run(receive)  # what was written in between
+            await self._catch_up.run(receive)  # what was written in between, and all that is rarer
             await self._catch_up.note(begun)
             while True:
                 await asyncio.sleep(self._watch)

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 PAGE = 200
 """Dialogues, and messages, of one answer: VK gives no more."""
-OVERLAP = timedelta(minutes=10)
+OVERLAP = timedelta(minutes=3)
 """So much before the last sign of life is read again: clocks differ, and a message may have been on its way."""
 LONGEST = timedelta(days=14)
 """Older messages are let go: receipts, by which a repetition is known, are not kept for ever."""
