@@ -21,8 +21,6 @@ from bot.models import Conversation, Delivery, Message, Offset, Receipt, Sender
 
 log = logging.getLogger(__name__)
 
-LONGEST = 4096
-"""Characters of a message that both messengers take."""
 ALBUM_QUIET = 1.0
 """Seconds in which the other parts of an album come."""
 Hold = Callable[[AsyncSession, Jobs, int, Incoming], Awaitable[float | None]]
@@ -279,7 +277,8 @@ async def say(
     A text that no messenger takes at once becomes several messages in order, the buttons under the last, which is
     returned: each is sent on its own account, so a sender that dies between two of them repeats nothing.
     """
-    *before, last = split(said.text) if len(said.text) > LONGEST else [said.text]
+    pieces = split(said.text)
+    *before, last = pieces if len(pieces) > 1 else [said.text]
     for piece in before:
         session.add(
             Message(

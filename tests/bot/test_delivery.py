@@ -197,6 +197,15 @@ class TestTheEnd:
 
 
 class TestLongTexts:
+    async def test_emojis_count_as_messengers_count_them(self, world: World) -> None:
+        await world.say("c1", "привет")
+        async with world.sessions.begin() as session:
+            said = flows.Say(text="🎉" * 3000)
+            await conversations.say(
+                session, world.jobs, await world.id_of("c1"), Sender.BOT, said, now=world.clock.now()
+            )
+        assert await world.settle() == ["🎉" * 2048, "🎉" * 952]
+
     async def test_a_long_text_is_several_messages_with_the_buttons_under_the_last(self, world: World) -> None:
         await world.say("c1", "привет")
         text = "\n\n".join(f"Абзац {number}. " + "Слово " * 150 for number in range(12))
