@@ -43,6 +43,9 @@ ATTEMPT = timedelta(seconds=12)
 STORE_PAUSE = 0.5
 SETTLED = 5.0
 """Seconds after a start of PostgreSQL in which those who were cut off write down what came of their attempts."""
+_WAITED = text(
+    "SELECT extract(epoch FROM clock_timestamp() - max(stored_at)) FROM messages WHERE turn_id = :turn AND sender = 'customer'"
+)
 _JUST_STARTED = text("SELECT pg_postmaster_start_time() > clock_timestamp() - make_interval(secs => :seconds)")
 
 
@@ -154,6 +157,7 @@ async def _next(session: AsyncSession, post: Post, conversation_id: int, paced: 
             await post.jobs.delivery(session, conversation_id, delay=wait)
             return None
         if message.unclear and not _repeats_safely(post.channels[name]):
+            metrics.DOUBLED.labels(name).inc()
             log.warning(
                 "message_repeated", extra={"line": message.id, "channel": name}
             )  # the customer may see it twice
@@ -230,6 +234,9 @@ async def _record(session: AsyncSession, post: Post, attempt: _Attempt, outcome:
     match outcome:
         case str():
             _sent(session, conversation, message, outcome, now)
+            if message.turn_id is not None:
+                waited = await session.scalar(_WAITED, {"turn": message.turn_id})
+                metrics.ANSWERED.labels(attempt.channel).observe(float(waited or 0.0))
             return True
         case Unreachable():
             message.delivery, message.error = Delivery.FAILED, _why(outcome)

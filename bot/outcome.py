@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import conversations, events, guesses, labels, requests, timeline
+from bot import conversations, events, guesses, labels, metrics, requests, timeline
 from bot.deciding import Tools
 from bot.errors import AlreadyJoined, RequestGone, StoreUnavailable
 from bot.models import Conversation, Message, Request, Sender, State, TurnRow
@@ -62,6 +62,7 @@ async def store(session: AsyncSession, tools: Tools, conversation: Conversation,
         line.turn_id, line.read_at = row.id, turn.now
     await _carry_out(session, tools, conversation, outcome, row)
     await guesses.note(session, tools.pack, turn, decision.state)
+    metrics.TURNS.labels(conversation.channel, _came_of(outcome)).inc()
     if read is not None:
         reasons = [name for name, holds in (("unsure", decision.unsure), ("handoff", decision.handoff)) if holds]
         for reason in reasons:
@@ -118,6 +119,15 @@ async def _carry_out(
             await requests.announce(session, desk, conversation, waiting, None, now=now)
 
 
+def _came_of(outcome: Outcome) -> str:
+    """What came of a turn, in one word (metrics)."""
+    if outcome.error is not None:
+        return "error"
+    if outcome.decision.handoff is not None:
+        return "handed_over"
+    return "added" if outcome.waiting is not None else "answered"
+
+
 async def _store_requests(
     session: AsyncSession, desk: Desk, conversation: Conversation, outcome: Outcome
 ) -> tuple[Request | None, list[Request]]:
@@ -132,11 +142,13 @@ async def _store_requests(
                 old = await requests.current(session, conversation.id)
                 if old is not None and old.state == State.SOLVED:
                     await requests.close(session, desk, conversation, old, None, now=turn.now)
+                metrics.HANDOFFS.labels(metrics.label(decision.handoff.queue), "handoff").inc()
                 opened = await requests.open_request(
                     session, desk, conversation, decision.handoff, now=turn.now, card=_card(turn, decision.handoff),
                     asked_at=await _raised_at(session, conversation, outcome),
                 )  # fmt: skip
             for case in decision.cases:
+                metrics.HANDOFFS.labels(metrics.label(case.queue), "case").inc()
                 tasks.append(await requests.open_request(session, desk, conversation, case, now=turn.now, task=True))
     except DBAPIError as error:
         if store_failed(error):

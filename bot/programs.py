@@ -165,13 +165,9 @@ def _parts(assistant: Assistant, nlu: NluServices | None) -> web.Parts:
 
     settings = assistant.settings
 
-    async def states() -> dict[str, str | None]:
-        assert nlu is not None
-        return {url: None if model is not None else "does not answer" for url, model in (await nlu.models()).items()}
-
     return Parts(
         roles=assistant.roles, engine=assistant.engine, channels=assistant.channels,
-        receive=assistant.receive if Role.RECEIVER in assistant.roles else None, nlu=states if nlu is not None else None,
+        receive=assistant.receive if Role.RECEIVER in assistant.roles else None, nlu=nlu.models if nlu is not None else None,
         webhooks=settings.public_url is not None, stalled=settings.stalled_seconds,
     )  # fmt: skip
 

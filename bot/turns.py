@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import conversations, events, files, requests, timeline
+from bot import conversations, events, files, metrics, requests, timeline
 from bot.deciding import Tools as Tools
 from bot.deciding import decide, to_people
 from bot.errors import NluUnavailable
@@ -67,7 +67,8 @@ async def take_turn(session: AsyncSession, tools: Tools, conversation_id: int) -
         await tools.desk.jobs.turn(session, conversation_id, delay=rest)
         return 0
     first = _together(lines)
-    await _serve_safely(session, tools, conversation, first, now)
+    with metrics.TURN_SECONDS.labels(conversation.channel).time():
+        await _serve_safely(session, tools, conversation, first, now)
     if len(first) < len(lines):
         await tools.desk.jobs.turn(session, conversation_id)
     return len(first)

@@ -29,6 +29,7 @@ from aiogram.types import (
 )
 from aiogram.utils.token import TokenValidationError
 
+from bot import signs
 from bot.channels import Channel, HookAnswer, Incoming, OffsetStore, Outgoing, Receive, payload
 from bot.channels import telegram_files as files
 from bot.channels.commands import Commands
@@ -171,6 +172,7 @@ class TelegramChannel(Channel):
                 await pause.wait()
                 continue
             pause.reset()
+            signs.good(signs.CHANNEL, self.name)
             for number, update in updates:
                 if (mapped := self._map(number, update)) is not None:
                     await hand_over(receive, mapped, pause=pause)

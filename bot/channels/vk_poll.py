@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from bot import signs
 from bot.channels import Receive
 from bot.channels.polling import Pause, insist
 from bot.channels.vk_calls import VERSION
@@ -74,6 +75,7 @@ class LongPoll:
                     if not isinstance(error, httpx.TimeoutException):
                         session = None  # the server may have moved
                     continue
+                signs.good(signs.CHANNEL, "vk")
                 match answer.get("failed"):
                     case None:
                         pause.reset()
