@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.text import Text
 
 import flows
-from bot import home
+from bot import home, logs
 from bot import settings as all_settings
 from bot.clients.shop_file import ShopInvalid
 from bot.errors import FirstlineError, SettingsInvalid
@@ -80,10 +80,15 @@ def settings_of(name: str, *, to_stderr: bool = False, **changes: Any) -> Settin
         place = home.Home(settings.home).make()
     except FirstlineError as error:
         fail(error)
+    as_json = settings.log == "json"
     if to_stderr:
-        home.log_to_stderr()
+        logs.to_stderr(as_json=as_json)
+        if settings.sentry_dsn is not None:
+            from bot import trouble  # only what runs for long tells Sentry
+
+            trouble.watch(settings.sentry_dsn.get_secret_value())
     else:
-        home.log_to_file(place, name)
+        logs.to_file(place.logs, name, as_json=as_json)
     return settings
 
 
