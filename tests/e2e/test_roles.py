@@ -163,7 +163,6 @@ async def test_a_second_signal_ends_a_process_at_once() -> None:
             assert await process.stdout.readline() == b"begun\n"
             process.send_signal(signal.SIGTERM)
             assert await process.stdout.readline() == b"ending\n"
-            process.send_signal(signal.SIGTERM)  # the same one, come by another way
             await asyncio.sleep(SAME_SIGNAL + 0.2)
             assert process.returncode is None
             process.send_signal(signal.SIGTERM)
