@@ -185,13 +185,15 @@ class Jobs:
         loops = [asyncio.create_task(self._work(names, number), name="worker") for names, number in groups]
         loops.append(asyncio.create_task(self._sweep_for_ever(sweep, every), name="sweep"))
         try:
-            await asyncio.gather(*loops)
+            await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)  # none of them ends by itself
         finally:
             self.stopping = True
-            loops.reverse()  # the sweep first: nothing new is begun
             for loop in loops:
-                loop.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
+                loop.cancel()  # once only: a second time would not let the work in hand end
+            ended = await asyncio.gather(*loops, return_exceptions=True)
+        for outcome in ended:
+            if isinstance(outcome, Exception):
+                raise outcome
 
     async def _work(self, names: Collection[str], concurrency: int) -> None:
         """Do jobs of some kinds; begin anew when the store was lost."""

@@ -146,6 +146,59 @@ class TestCrashes:
             await until(lambda: any(one.chat == "c3" for one in world.channels["telegram"].sent), seconds=40)
 
 
+class TestStopping:
+    async def test_work_in_hand_is_ended(self, world: World, address: str) -> None:
+        begun, goes_on, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def work(conversation_id: int) -> None:
+            begun.set()
+            await goes_on.wait()
+            ended.set()
+
+        world.jobs.register("slow", work)
+        async with working(world.jobs):
+            await world.jobs.again("slow", 1, 0)
+            await asyncio.wait_for(begun.wait(), 20)
+            asyncio.get_running_loop().call_later(0.5, goes_on.set)
+        assert ended.is_set()
+        assert await status(address) == []
+
+    async def test_work_that_does_not_end_is_left_to_another(
+        self, world: World, address: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bot.jobs.STOP_WITHIN", 0.2)
+        begun = asyncio.Event()
+
+        async def work(conversation_id: int) -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        world.jobs.register("endless", work)
+        async with working(world.jobs):
+            await world.jobs.again("endless", 1, 0)
+            await asyncio.wait_for(begun.wait(), 20)
+        assert await status(address) == ["todo"]
+
+    async def test_a_process_does_only_its_kinds_of_jobs(self, world: World, address: str) -> None:
+        done: list[str] = []
+
+        async def one(conversation_id: int) -> None:
+            done.append("one")
+
+        async def two(conversation_id: int) -> None:
+            done.append("two")
+
+        world.jobs.register("one", one)
+        world.jobs.register("two", two)
+        await world.jobs.again("two", 1, 0)
+        await world.jobs.again("one", 1, 0)
+        async with working(world.jobs, kinds={"one": 1}):
+            await until(lambda: bool(done))
+            await asyncio.sleep(0.5)
+        assert done == ["one"]
+        assert await status(address) == ["todo"]
+
+
 @pytest.mark.parametrize("size", [40])
 async def test_a_crowd_is_served_without_a_line_lost(world: World, size: int) -> None:
     async with working(world.jobs):
