@@ -17,6 +17,7 @@ import procrastinate
 import psycopg
 from procrastinate import exceptions
 from procrastinate.jobs import DeleteJobCondition, Status
+from procrastinate.manager import JobManager
 from procrastinate.worker import Worker
 from psycopg.rows import dict_row
 from sqlalchemy import text
@@ -36,6 +37,7 @@ POLL = 0.25
 LONGEST_BACKOFF = 30.0
 STOP_WITHIN = 20.0
 """Seconds that the work in hand gets to end when the process is stopped."""
+FINISH_PAUSE = 0.5
 RECONNECT = 2.0
 """After so many seconds the pool gives up a lost connection and makes new ones when they are asked for: its own pauses
 grow to minutes while PostgreSQL is away."""
@@ -80,6 +82,7 @@ class Jobs:
         )  # fmt: skip
         self._connector = connector
         self._app = procrastinate.App(connector=connector)
+        self._app.job_manager = _Manager(connector, lambda: self.stopping)
         self.names: list[str] = []
         # kinds of jobs of which it is known what they do
         self._worker_id: int | None = None
@@ -264,6 +267,29 @@ class Jobs:
                 log.warning("sweep_lost_the_store", extra={"error": type(error).__name__})
             except Exception:
                 log.exception("sweep_failed")
+
+
+class _Manager(JobManager):
+    """procrastinate's own, but a job that is done is done: else it would count as in hand for as long as this process lives,
+    and its lock would hold up its conversation."""
+
+    def __init__(self, connector: procrastinate.BaseConnector, stopping: Callable[[], bool]) -> None:
+        super().__init__(connector)
+        self._stopping = stopping
+
+    async def finish_job(self, job: procrastinate.jobs.Job, status: Status, delete_job: bool) -> None:
+        """Write down how a job ended, when the store can be reached again; a process that stops does not wait for that."""
+        while True:
+            try:
+                await super().finish_job(job, status, delete_job)
+                return
+            except exceptions.ConnectorException as error:
+                if not isinstance(error.__cause__, psycopg.OperationalError | psycopg.InterfaceError):
+                    log.info("job_gone", extra={"job": job.task_name})  # written down before, the answer was lost
+                    return
+                if self._stopping():
+                    raise
+            await asyncio.sleep(FINISH_PAUSE)
 
 
 async def _each_alone(connection: psycopg.AsyncConnection) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from procrastinate import exceptions
+from procrastinate.manager import JobManager
 
 from bot import database
 from bot.jobs import Jobs
@@ -72,6 +74,33 @@ class TestWorking:
                     await asyncio.sleep(0.1)
                 await until(lambda: set(done) == {0, 1, 2, 3})
         assert overlaps == []
+
+    async def test_a_job_whose_end_could_not_be_written_down_does_not_hold_up_its_conversation(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        done: list[int] = []
+        lost = [
+            psycopg.OperationalError("the connection is lost"),
+            psycopg.OperationalError("PostgreSQL is starting up"),
+        ]
+        finish = JobManager.finish_job
+
+        async def finish_in_vain(self: JobManager, *job: Any, **more: Any) -> None:
+            if lost:
+                raise exceptions.ConnectorException from lost.pop()
+            await finish(self, *job, **more)
+
+        async def work(conversation_id: int) -> None:
+            done.append(conversation_id)
+
+        monkeypatch.setattr(JobManager, "finish_job", finish_in_vain)
+        world.jobs.register("count", work)
+        async with working(world.jobs):
+            await world.jobs.again("count", 1, 0)
+            await until(lambda: done == [1])
+            await world.jobs.again("count", 1, 0)
+            await until(lambda: done == [1, 1])
+        assert not lost
 
     async def test_customers_are_answered_by_a_real_worker(self, world: World) -> None:
         async with working(world.jobs):
