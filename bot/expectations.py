@@ -17,7 +17,8 @@ def always(conversation: Conversation, step: Mapping[str, Any], heard: Heard) ->
     """What must hold for every turn, whatever the talk says."""
     wrong = []
     owned = conversation.request is not None and conversation.request.state == "assigned"
-    if not heard.says and not owned and {"say", "press", "contact", "attachment"} & set(step):
+    quiet = owned or step.get("edited", False)  # an edit that mends a misprint has its answer already
+    if not heard.says and not quiet and {"say", "press", "contact", "attachment"} & set(step):
         wrong.append("silence: the customer got nothing")
     if conversation.decided is not None:
         turn, decision = conversation.decided

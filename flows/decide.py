@@ -202,7 +202,9 @@ class _Decider:
         texts = tuple(message.text for message in messages)
         told = _told(run, (*still_open, *done))
         same = texts == state.last_texts or (not run.asking and not run.cases and self.told_lately(told))
-        if messages and not handoff and same:
+        if self.only_mended(run, told):
+            messages, texts = (), ()
+        elif messages and not handoff and same:
             _, _, part = run.serve(self.pack.manifest.repair.same_again, Topic(intent="", words=turn.text))
             parts = [part, *(replace(one, paragraphs=[], apart=[]) for one in parts if one.question)]
             messages = _messages(parts)
@@ -225,6 +227,15 @@ class _Decider:
             understood=tuple(dict.fromkeys([topic.intent for topic in heard.topics] + heard.dialogue)), rules=rules,
             unsure=heard.missed or (turn.parse is not None and turn.parse.verdict is not Verdict.SURE),
         )  # fmt: skip
+
+    def only_mended(self, run: Run, told: tuple[str, ...]) -> bool:
+        """Tell whether the customer edited a message and nothing of what was answered or asked changes by it (CX-19)."""
+        last = self.turn.state
+        if not self.turn.edited or run.handoffs or run.cases:
+            return False
+        if told:
+            return set(told) <= set(last.last_said)
+        return run.asking is not None and last.asking is not None and run.asking.slot == last.asking.slot
 
     def told_lately(self, told: tuple[str, ...]) -> bool:
         """Tell whether a short answer would say in other words what was told twice already (CX-06)."""
