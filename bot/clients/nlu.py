@@ -7,6 +7,7 @@ to the next, and one that failed is asked for its health until it is well again.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import random
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ TIMEOUT = 3.0
 # seconds for the whole call
 MAX_TEXT = 10_000
 # characters that the service reads; what follows in a longer message is not understood, but kept for people
+MAX_ANSWER = 1_000_000
+# bytes; a parse has a few kilobytes
 LOOK_EVERY = 2.0
 # seconds between two looks after a service that failed
 
@@ -75,17 +78,21 @@ class HttpNlu:
 
     async def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
-            async with asyncio.timeout(self._timeout):
-                response = await self._http.request(method, path, json=body)
-            response.raise_for_status()
-            answer = response.json()
+            async with asyncio.timeout(self._timeout), self._http.stream(method, path, json=body) as response:
+                response.raise_for_status()
+                read = bytearray()
+                async for piece in response.aiter_bytes():
+                    read += piece
+                    if len(read) > MAX_ANSWER:
+                        raise NluUnavailable("The NLU service answered too much.")
+            answer = json.loads(read)
         except (httpx.TimeoutException, TimeoutError) as error:
             raise NluUnavailable(f"The NLU service did not answer within {self._timeout:g} s.") from error
         except httpx.HTTPStatusError as error:
             raise NluUnavailable(f"The NLU service answered with status {error.response.status_code}.") from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise NluUnavailable(f"The NLU service cannot be reached ({type(error).__name__}).") from error
-        except ValueError as error:  # no JSON
+        except (ValueError, RecursionError) as error:  # no JSON, or one without end
             raise NluUnavailable("The NLU service answered no JSON.") from error
         if not isinstance(answer, dict):
             raise NluUnavailable("The NLU service answered no JSON object.")

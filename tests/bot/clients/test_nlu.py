@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 import flows
-from bot.clients.nlu import MAX_TEXT, HttpNlu
+from bot.clients.nlu import MAX_ANSWER, MAX_TEXT, HttpNlu
 from bot.errors import NluUnavailable
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -118,3 +118,22 @@ async def test_nobody_listening_over_the_real_wire() -> None:
 
 async def test_the_model_in_use() -> None:
     assert await client(lambda request: httpx.Response(200, json={"ready": True, "model": "nlu-1"})).model() == "nlu-1"
+
+
+async def test_an_answer_without_end_is_not_read_to_its_end() -> None:
+    given = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal given
+        while True:
+            given += 65_536
+            yield b" " * 65_536
+
+    with pytest.raises(NluUnavailable, match="too much"):
+        await client(lambda request: httpx.Response(200, content=endless())).parse("да", now=NOW)
+    assert given <= MAX_ANSWER + 2 * 65_536
+
+
+async def test_an_answer_of_nothing_but_brackets_is_no_answer() -> None:
+    with pytest.raises(NluUnavailable):
+        await client(lambda request: httpx.Response(200, content=b"[" * 500_000)).parse("да", now=NOW)
