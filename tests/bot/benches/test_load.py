@@ -8,7 +8,7 @@ import pytest
 
 from bot.benches.customers import Written
 from bot.benches.load import GROWTH, LIMIT, PARTS, Played, climb, parts, turns_taken
-from bot.home import LineFormatter
+from bot.logs import LineFormatter
 
 
 def played(rate: float, seconds: float, *, unanswered: int = 0) -> Played:
