@@ -90,6 +90,8 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value[:20]]
     text = told(value) if isinstance(value, BaseException) else scrubbed(str(value))
     return text if len(text) <= LONGEST else text[:LONGEST] + "…"
 
