@@ -252,34 +252,34 @@ def _taken_care_of(ledger: Ledger, ours: Sequence[Line], outgoing: Sequence[Line
 
 
 def _match(outgoing: Sequence[Line], said: Sequence[Said]) -> dict[int, list[Said]]:
-    """Which copies of each message arrived, by its text: several messages of a chat with one text share the copies in turn."""
+    """Which copies of each message arrived: by the messenger's number of it where that was written down, else by its text.
+
+    Under 0 stands what nobody of ours has said.
+    """
+    heard: dict[int, list[Said]] = {0: [], **{line.id: [] for line in outgoing}}
+    numbered: dict[tuple[str, int, str | None], Line] = {
+        (line.channel, line.chat, line.message_id): line for line in outgoing if line.message_id
+    }
     same: dict[tuple[str, int, str], list[Line]] = defaultdict(list)
     for line in outgoing:
         if line.attempts:
             same[line.channel, line.chat, _plain(line.text)].append(line)
-    heard: dict[int, list[Said]] = {line.id: [] for line in outgoing}
-    copies: dict[tuple[str, int, str], list[Said]] = defaultdict(list)
+    rest = []
     for one in said:
-        copies[one.channel, one.chat, _plain(one.text)].append(one)
-    for key, those in same.items():
-        for line, mine in zip(those, _shares(those, copies.pop(key, [])), strict=True):
-            heard[line.id] = mine
-    heard[0] = [one for left in copies.values() for one in left]
-    # what nobody of ours has said
+        known = numbered.get((one.channel, one.chat, str(one.sent.message_id)))
+        if known is None:
+            rest.append(one)
+        else:
+            heard[known.id].append(one)
+    for one in rest:  # copies whose number was lost: first of who has none, then of who was tried more often
+        those = same.get((one.channel, one.chat, _plain(one.text)), [])
+        of = max(
+            those, key=lambda line: (not heard[line.id], line.attempts - len(heard[line.id]), -line.id), default=None
+        )
+        heard[of.id if of is not None else 0].append(one)
+    for copies in heard.values():
+        copies.sort(key=lambda one: one.number)
     return heard
-
-
-def _shares(those: Sequence[Line], copies: Sequence[Said]) -> Iterable[list[Said]]:
-    """Give each message one copy; of more copies the messages of unclear attempts get a second one first."""
-    extra = len(copies) - len(those)
-    rest = list(copies)
-    for place, line in enumerate(those):
-        more = 1 if extra > 0 and (line.unclear or place == len(those) - 1) else 0
-        if place == len(those) - 1:
-            yield rest
-            return
-        yield rest[: 1 + more]
-        rest, extra = rest[1 + more :], extra - more
 
 
 def _arrived_once(

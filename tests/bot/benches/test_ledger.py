@@ -21,6 +21,7 @@ from bot.benches.ledger import (
     add_up,
 )
 from bot.benches.system import Ears, Said
+from bot.standins.telegram_customers import Sent
 
 ASKED = Line(
     id=1, conversation=7, channel="telegram", chat=42, sender="customer", text="где 50001?", message_id="11", turn=1,
@@ -45,7 +46,11 @@ def summed(
     for line, order in ((ASKED, "50001"), (ASKED_NEXT, "50002")):
         book.wrote(Written(channel, 42, int(line.message_id or 0), line.text, order))
     ears = Ears()
-    ears.said = [Said(number, channel, 42, text, at, None) for number, (at, text) in enumerate(heard)]
+    for number, (at, text) in enumerate(heard):
+        own = next((line.message_id for line in stored if line.delivery and line.text == text), None)
+        first = text not in [said.text for said in ears.said]
+        sent = Sent(42, int(own) if own and first else 900 + number, text)
+        ears.said.append(Said(number, channel, 42, text, at, sent))
     return add_up(book, [replace(line, channel=channel) for line in stored], ears)
 
 
@@ -83,6 +88,13 @@ def test_a_message_that_never_arrived_is_found() -> None:
     assert promises(summed(heard=[(1.0, ANSWER.text)])) == [ARRIVED]
 
 
+def test_a_message_given_up_is_not_mistaken_for_a_later_one_with_the_same_words() -> None:
+    given_up = replace(ANSWER, delivery="unknown", message_id=None, attempts=2, unclear=2)
+    later = replace(ANSWER_NEXT, text=ANSWER.text)
+    sums = summed([ASKED, given_up, ASKED_NEXT, later], [(2.0, later.text)])
+    assert [(one.promise, "line 2" in one.what) for one in sums.broken] == [(ARRIVED, True)]
+
+
 def test_a_message_that_arrived_twice_is_found() -> None:
     twice = [(1.0, ANSWER.text), (2.0, ANSWER_NEXT.text), (5.0, ANSWER.text)]
     assert promises(summed(heard=twice)) == [DOUBLED]
@@ -112,7 +124,7 @@ def test_words_that_nobody_of_ours_has_said_are_found() -> None:
 
 
 def test_answers_of_a_turn_that_has_no_lines_are_found() -> None:
-    again = replace(ANSWER, id=5, turn=9, text="50001 в пути!")
+    again = replace(ANSWER, id=5, turn=9, text="50001 в пути!", message_id="15")
     heard = [(1.0, ANSWER.text), (2.0, ANSWER_NEXT.text), (3.0, again.text)]
     assert promises(summed([*ALL, again], heard)) == [DOUBLED]
 
@@ -133,11 +145,11 @@ def test_a_bot_that_speaks_beside_an_agent_is_found_but_not_what_was_on_its_way(
 
 
 def test_a_reply_of_an_agent_that_is_missing_or_stands_twice_is_found() -> None:
-    reply = replace(ANSWER, id=5, sender="agent", text="смотрю", turn=None, request=3)
+    reply = replace(ANSWER, id=5, sender="agent", text="смотрю", turn=None, request=3, message_id="15")
     heard = [(1.0, ANSWER.text), (2.0, ANSWER_NEXT.text), (3.0, "смотрю")]
     told = Ledger(replied=[Replied(7, "смотрю")])
     assert promises(summed([*ALL, reply], heard, told)) == []
     assert promises(summed(ledger=Ledger(replied=[Replied(7, "смотрю")]))) == [DOUBLED]
     twice = [*heard, (4.0, "смотрю")]
-    both = [*ALL, reply, replace(reply, id=6)]
+    both = [*ALL, reply, replace(reply, id=6, message_id=None)]
     assert promises(summed(both, twice, Ledger(replied=[Replied(7, "смотрю")]))) == [DOUBLED]
