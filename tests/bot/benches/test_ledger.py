@@ -47,7 +47,9 @@ def summed(
         book.wrote(Written(channel, 42, int(line.message_id or 0), line.text, order))
     ears = Ears()
     for number, (at, text) in enumerate(heard):
-        own = next((line.message_id for line in stored if line.delivery and line.text == text), None)
+        own = next(
+            (line.message_id for line in stored if line.delivery and line.message_id and line.text == text), None
+        )
         first = text not in [said.text for said in ears.said]
         sent = Sent(42, int(own) if own and first else 900 + number, text)
         ears.said.append(Said(number, channel, 42, text, at, sent))
