@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli_support import AsJson, console, go, settings_of
+from bot.cli_support import AsJson, Into, console, go, settings_of
 
 app = typer.Typer(no_args_is_help=True, help="Measure.")
 
@@ -39,12 +39,14 @@ def load(
     processes: Annotated[int, typer.Option(min=1, help="`firstline run` processes.")] = 1,
     short: Short = False,
     as_json: AsJson = False,
+    into: Into = None,
 ) -> None:
     """Messages a second of the whole system while 95 % of the answers come within a second, and where the time goes."""
     from bot.benches import load
 
     options = load.Options(first=first, most=most, seconds=seconds, seed=seed, processes=processes)
-    go(load.load(settings_of("bench"), console, options=options.shortened() if short else options, as_json=as_json))
+    options = options.shortened() if short else options
+    go(load.load(settings_of("bench"), console, options=options, as_json=as_json, into=into))
 
 
 @app.command()
@@ -74,9 +76,11 @@ def rasa(
     seed: Seed = 1,
     short: Short = False,
     as_json: AsJson = False,
+    into: Into = None,
 ) -> None:
     """The same for Firstline and for Rasa's own full server, one after the other: the same messages, machine and model."""
     from bot.benches import load, rasa
 
     options = load.Options(first=first, most=most, seconds=seconds, seed=seed)
-    go(rasa.beside(settings_of("bench"), console, options=options.shortened() if short else options, as_json=as_json))
+    options = options.shortened() if short else options
+    go(rasa.beside(settings_of("bench"), console, options=options, as_json=as_json, into=into))

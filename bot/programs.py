@@ -154,7 +154,7 @@ async def run(settings: Settings, console: Console, *, roles: Collection[Role] =
             },
         )
         gc.collect()
-        gc.freeze()  # the content is there as long as the process: looking through it again and again takes half a second
+        gc.freeze()  # the content stays as long as the process; a look through it would hold all else up for a third of a second
         await assistant.run()
     return 0
 

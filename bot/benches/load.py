@@ -11,6 +11,7 @@ PostgreSQL (`messages.stored_at`, `turns.at`) and the worker's log event `turn_t
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import math
 import re
@@ -35,6 +36,7 @@ from bot.benches.customers import Crowd, Hand, Messengers, Written
 from bot.benches.processes import family
 from bot.benches.system import System
 from bot.benches.turns import example_messages, machine
+from bot.cli_support import put_into
 from bot.progress import Steps, on_console
 from bot.settings import Settings
 
@@ -242,11 +244,13 @@ class Options:
         return replace(self, first=2.0, most=2.0 * GROWTH, seconds=5.0)
 
 
-async def load(settings: Settings, console: Console, *, options: Options, as_json: bool) -> int:
-    """Run the bench and print its figures."""
+async def load(
+    settings: Settings, console: Console, *, options: Options, as_json: bool, into: Path | None = None
+) -> int:
+    """Run the bench and print its figures, or put them between a file's marks `load`."""
     with on_console(console) as steps:
         figures = await measure(settings, steps, options)
-    print_figures({"machine": machine(), "firstline": figures}, as_json=as_json)
+    show({"machine": machine(), "firstline": figures}, as_json=as_json, into=into)
     return 0
 
 
@@ -313,9 +317,9 @@ async def climbed(
 
 
 # -------------------------------------------------------------------------------------------------------------- output
-def print_figures(figures: Json, *, as_json: bool) -> None:
-    """Print the figures for people, or as JSON."""
-    out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+def show(figures: Json, *, as_json: bool, into: Path | None = None) -> None:
+    """Print the figures for people or as JSON, or put them between a file's marks."""
+    out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH, file=io.StringIO() if into else None)
     if as_json:
         out.print(json.dumps(figures, ensure_ascii=False), markup=False, soft_wrap=True)
         return
@@ -324,6 +328,9 @@ def print_figures(figures: Json, *, as_json: bool) -> None:
     for name in ("firstline", "rasa"):
         if name in figures:
             _print_one(out, name, figures[name])
+    if into is not None and isinstance(out.file, io.StringIO):
+        lines = "\n".join(line.rstrip() for line in out.file.getvalue().split("\n"))
+        put_into(into, "load", f"```text\n{lines.strip()}\n```")
 
 
 def _print_one(out: Console, name: str, figures: Json) -> None:

@@ -181,10 +181,12 @@ async def measure(settings: Settings, steps: Steps, options: load.Options) -> di
     return load.figures_of(best, played)
 
 
-async def beside(settings: Settings, console: Console, *, options: load.Options, as_json: bool) -> int:
-    """Measure Firstline, then Rasa's server, and print both figures."""
+async def beside(
+    settings: Settings, console: Console, *, options: load.Options, as_json: bool, into: Path | None = None
+) -> int:
+    """Measure Firstline, then Rasa's server; print both figures, or put them between a file's marks `load`."""
     with on_console(console) as steps:
         firstline = await load.measure(settings, steps, options)
         rasa = await measure(settings, steps, options)
-    load.print_figures({"machine": machine(), "firstline": firstline, "rasa": rasa}, as_json=as_json)
+    load.show({"machine": machine(), "firstline": firstline, "rasa": rasa}, as_json=as_json, into=into)
     return 0
