@@ -241,7 +241,7 @@ class Options:
 
     def shortened(self) -> Options:
         """A run that shows that everything works, and how fast nothing."""
-        return replace(self, first=2.0, most=2.0 * GROWTH, seconds=5.0)
+        return replace(self, first=2.0, most=2.0 * GROWTH, seconds=4.0)
 
 
 async def load(

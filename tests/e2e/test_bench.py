@@ -17,7 +17,7 @@ PARTS = {"receive", "wait", "nlu", "decide", "store", "send"}
 def load(environment: dict[str, str]) -> dict[str, Any]:
     """The figures of one short run."""
     done = subprocess.run(
-        [*FIRSTLINE, "bench", "load", "--short", "--json"], cwd=ROOT, env=environment, capture_output=True, timeout=PATIENCE,
+        [*FIRSTLINE, "bench", "load", "--short", "--json"], cwd=ROOT, env=environment, capture_output=True, timeout=2 * PATIENCE,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
