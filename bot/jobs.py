@@ -24,6 +24,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import database, metrics
+from bot.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -136,7 +137,10 @@ class Jobs:
         return await self.add(session, FILES, conversation_id, delay=delay)
 
     async def add(self, session: AsyncSession, name: str, conversation_id: int, *, delay: float = 0.0) -> bool:
-        """Add a job of a kind for a conversation, in the session's transaction; False when one waits already."""
+        """Add a job of a kind for a conversation, in the session's transaction; False when one waits already.
+
+        Raises StoreUnavailable when the store is lost meanwhile.
+        """
         added = _added(session)
         if (name, conversation_id) in added:
             return False
@@ -147,6 +151,8 @@ class Jobs:
                 await self._job(name, conversation_id, delay, connection).defer_async(conversation_id=conversation_id)
         except exceptions.AlreadyEnqueued:
             return False
+        except exceptions.ConnectorException as error:
+            raise StoreUnavailable("The database went away while a job was added.") from error
         added.add((name, conversation_id))
         return True
 

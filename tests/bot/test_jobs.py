@@ -13,6 +13,7 @@ from procrastinate import exceptions
 from procrastinate.manager import JobManager
 
 from bot import database
+from bot.errors import StoreUnavailable
 from bot.jobs import Jobs
 from tests.bot.world import World, until
 
@@ -48,6 +49,16 @@ class TestAdding:
             assert await world.jobs.turn(session, 2)
             assert await world.jobs.delivery(session, 1)
         assert await status(address) == ["todo"] * 3
+
+    async def test_a_store_lost_while_a_job_is_added_is_the_store_s_trouble(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def lost(*_: object, **__: object) -> int:
+            raise exceptions.ConnectorException
+
+        monkeypatch.setattr(JobManager, "defer_job_async", lost)
+        with pytest.raises(StoreUnavailable):
+            await world.receive(world.incoming("c1", text="привет"))
 
 
 class TestWorking:
