@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from bot import cli_bench, cli_nlu, cli_scripts, programs
 from bot.app import EVERYTHING, Role, Store
@@ -42,6 +43,12 @@ def run(
 ) -> None:
     """Work for the messengers whose tokens are set, without a terminal. Any number of processes share one database."""
     go(programs.run(settings_of("run", to_stderr=True), console, roles=frozenset(role or EVERYTHING)))
+
+
+@app.command()
+def channels() -> None:
+    """Ask each messenger whose token it is and how messages come."""
+    go(programs.channels(settings_of("channels"), Console()))
 
 
 @app.command()

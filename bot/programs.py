@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from bot import events, nlu_service
-from bot.app import EVERYTHING, Assistant, Content, Role, Store, load_content
+from bot import conversations, events, nlu_service
+from bot.app import EVERYTHING, Assistant, Content, Role, Store, load_content, messengers
 from bot.chat import RunClock, Script, SwitchedNlu, Switches
 from bot.clients.nlu import NluServices
-from bot.errors import FirstlineError, NluUnavailable
+from bot.errors import DeliveryFailed, FirstlineError, NluUnavailable, SettingsInvalid
 from bot.home import Home
 from bot.progress import Steps, on_console
 from bot.scripted import dump
@@ -170,6 +170,24 @@ def _parts(assistant: Assistant, nlu: NluServices | None) -> web.Parts:
         receive=assistant.receive if Role.RECEIVER in assistant.roles else None, nlu=nlu.models if nlu is not None else None,
         webhooks=settings.public_url is not None, stalled=settings.stalled_seconds,
     )  # fmt: skip
+
+
+async def channels(settings: Settings, console: Console) -> int:
+    """Ask each messenger whose token it is; the exit status is 1 when one does not accept it."""
+    content = load_content(settings.pack, settings.shop_file, now=datetime.now(UTC))
+    found = [channel for channel, _ in messengers(settings, content.pack, conversations.StoredOffsets(None))]
+    if not found:
+        raise SettingsInvalid("No channel: set FIRSTLINE_TELEGRAM_TOKEN or FIRSTLINE_VK_TOKEN to connect a messenger.")
+    status = 0
+    for channel in found:
+        try:
+            told = await channel.about()
+        except DeliveryFailed as error:
+            told, status = str(error), 1
+        finally:
+            await channel.close()
+        console.print(f"{channel.name}: {told}", markup=False, highlight=False, soft_wrap=True)
+    return status
 
 
 async def chat(

@@ -129,6 +129,10 @@ class Channel(Protocol):
         ...
 
     # what not every channel has
+    async def about(self) -> str:
+        """Whose bot it is, how updates come and what is missing, in one line for the operator. Raises DeliveryFailed."""
+        return self.name
+
     def numbers(self, message: Outgoing) -> bool:
         """Whether the buttons of a message are sent as a numbered list, so that a number alone chooses one."""
         return False

@@ -110,6 +110,15 @@ class TelegramChannel(Channel):
         self._no_typing_before = 0.0
         # by the event loop's clock
 
+    async def about(self) -> str:
+        """Whose token it is, and how updates come."""
+        try:
+            me, hook = await self._bot.get_me(), await self._bot.get_webhook_info()
+        except AiogramError as error:
+            raise failure(error) from None
+        way = f"webhook {hook.url}" if hook.url else "long polling"
+        return f"@{me.username} ({me.full_name}), {way}, updates that wait: {hook.pending_update_count}"
+
     async def close(self) -> None:
         """Close the connections."""
         if self._answers:

@@ -20,7 +20,7 @@ from bot.channels.vk_keyboard import keyboard, numbered, with_list
 from bot.channels.vk_media import fetch
 from bot.channels.vk_names import Names
 from bot.channels.vk_poll import LongPoll
-from bot.errors import DeliveryFailed, Rejected
+from bot.errors import DeliveryFailed, Rejected, RetryLater
 
 BASE = "https://api.vk.ru"
 POLL_SECONDS = 25
@@ -32,6 +32,8 @@ WATCH_SECONDS = 60.0
 SENDERS, ASKERS, ORNAMENTS = 8, 4, 2
 # so many calls at the same time: messages; what receiving needs; names and typing, which nothing may wait for
 TYPING_SECONDS = 3.0
+NEEDED = frozenset({"messages", "manage"})
+# rights of the token
 
 
 class VkChannel(Channel):
@@ -76,6 +78,18 @@ class VkChannel(Channel):
         self._callback = Callback(token, community, catch_up, url=public_url or "", watch=watch_seconds)
         self._poll = LongPoll(community, catch_up, poll_seconds=poll_seconds, call_seconds=call_seconds)
         self._salt: int | None = None
+
+    async def about(self) -> str:
+        """Whose token it is, and which of the rights that we need it lacks."""
+        community = await self._ask("groups.getById", {})
+        rights = await self._ask("groups.getTokenPermissions", {})
+        try:
+            [group] = community["groups"]
+            missing = NEEDED - {one["name"] for one in rights["permissions"]}
+            told = f"«{group['name']}» (vk.com/{group['screen_name']})"
+        except (LookupError, TypeError, ValueError) as error:
+            raise RetryLater("VK does not say whose token it is.", after=5.0) from error
+        return told + (f", the token lacks: {', '.join(sorted(missing))}" if missing else "")
 
     async def close(self) -> None:
         """Close the connections."""

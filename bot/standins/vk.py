@@ -65,6 +65,8 @@ class VkServer(LoopbackServer):
         # event ids of presses that were answered
         self.denied: set[int] = set()
         self.typing: list[int] = []
+        self.rights = {"messages", "manage"}
+        # of the token
         # chats in which "is typing" was shown
         self.callbacks = Callbacks(GROUP)
         self.dialogues: dict[int, list[Json]] = defaultdict(list)
@@ -220,6 +222,8 @@ class VkServer(LoopbackServer):
         match method:
             case "groups.getById":
                 return {"groups": [{"id": GROUP, "name": "Лавка", "screen_name": "lavka"}], "profiles": []}
+            case "groups.getTokenPermissions":
+                return {"mask": 0, "permissions": [{"name": name, "setting": 0} for name in sorted(self.rights)]}
             case "groups.getLongPollServer":
                 return {"key": self._key, "server": f"{self.url}/poll", "ts": str(len(self._log))}
             case "users.get":
