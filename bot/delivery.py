@@ -209,7 +209,7 @@ def _attempts(channel: Channel) -> int:
 def _outgoing(conversation: Conversation, message: Message) -> Outgoing:
     return Outgoing(
         id=message.id, chat=conversation.chat, text=message.text, ask_contact=message.ask_contact,
-        no_buttons=conversation.no_buttons, buttons=tuple(flows.Button(one["title"], one["value"]) for one in message.buttons),
+        doubtful=message.unclear > 0, no_buttons=conversation.no_buttons, buttons=tuple(flows.Button(one["title"], one["value"]) for one in message.buttons),
     )  # fmt: skip
 
 

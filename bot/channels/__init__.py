@@ -97,6 +97,8 @@ class Outgoing:
     # offer the messenger's own "share my number" button where there is one
     no_buttons: bool = False
     # the customer's app shows none
+    doubtful: bool = False
+    # nobody knows whether an attempt before this one sent it
 
 
 @dataclass(frozen=True, slots=True)

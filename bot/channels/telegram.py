@@ -39,7 +39,7 @@ from bot.channels.telegram_api import TOKEN_REFUSED, Session, failure
 from bot.channels.telegram_profile import Profile, introduce
 from bot.channels.telegram_updates import incoming, read
 from bot.channels.telegram_webhook import CHECK_SECONDS, Webhook
-from bot.errors import ChannelStopped, DeliveryUnknown, Rejected, SettingsInvalid
+from bot.errors import ChannelStopped, DeliveryUnknown, Rejected, RetryLater, SettingsInvalid
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,10 @@ POLL_SECONDS = 25
 CALL_SECONDS = 10.0
 # how long any other call may take
 TYPING_SECONDS = 3
+OUTAGE_SECONDS = 2
+# how long Telegram may take to say that it is there again, before a message is repeated …
+OUTAGE_PAUSE = 2.0
+# … and when it is asked once more
 MOST_TEXT = 4096
 # characters of a message
 MOST_BUTTONS = 100
@@ -244,6 +248,8 @@ class TelegramChannel(Channel):
             chat = int(message.chat)
         except ValueError:
             raise Rejected("This is no chat of Telegram.") from None
+        if message.doubtful:
+            await self._there_again()
         try:
             sent = await self._bot.send_message(
                 chat,
@@ -260,6 +266,16 @@ class TelegramChannel(Channel):
         except AiogramError as error:
             raise failure(error) from None
         return str(sent.message_id)
+
+    async def _there_again(self) -> None:
+        """Make sure that Telegram answers before a message is repeated: it may be repeated once, not into an outage."""
+        try:
+            await self._bot.get_me(request_timeout=OUTAGE_SECONDS)
+        except AiogramError as error:
+            known = failure(error)
+            if isinstance(known, ChannelStopped):
+                raise known from None
+            raise RetryLater("Telegram does not answer yet.", after=OUTAGE_PAUSE) from None
 
     def _markup(self, message: Outgoing) -> InlineKeyboardMarkup | ReplyKeyboardMarkup | ReplyKeyboardRemove:
         """Return the buttons. A message has one kind of keyboard: where a number is asked for, they stand as words."""

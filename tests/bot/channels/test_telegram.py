@@ -147,6 +147,14 @@ class TestReceiving:
 
 
 class TestSending:
+    async def test_a_message_that_may_be_out_already_is_not_repeated_into_an_outage(self, telegram: TelegramRig) -> None:
+        telegram.server.faults.add("getMe", faults.garbage())
+        with pytest.raises(RetryLater):
+            await telegram.send(1, "Здравствуйте!", doubtful=True)
+        assert telegram.server.sent == []
+        await telegram.send(1, "Здравствуйте!", doubtful=True)
+        assert [sent.text for sent in telegram.server.sent] == ["Здравствуйте!"]
+
     async def test_a_lost_answer_leaves_open_whether_it_was_sent(self, telegram: TelegramRig) -> None:
         telegram.server.faults.add("sendMessage", faults.lost())
         with pytest.raises(DeliveryUnknown):
