@@ -186,7 +186,8 @@ class TelegramChannel(Channel):
                 continue
             pause.reset()
             signs.good(signs.CHANNEL, self.name)
-            for number, update in updates:
+            # in rising order: what is above the stored offset must not count as taken in before what is below
+            for number, update in sorted(updates, key=lambda one: one[0]):
                 if (mapped := self._map(number, update)) is not None:
                     await hand_over(receive, mapped, pause=pause)
                     self._acknowledge(mapped)

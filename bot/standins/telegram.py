@@ -93,7 +93,8 @@ class TelegramServer(TelegramCustomers):
                     "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running",
                 )
             found = [update for update in self._updates if not allowed or {*update} & {*allowed, "novelty"}]
-            found, self._repeated = [*self._repeated, *found], []
+            several = {update["update_id"]: update for update in [*self._repeated, *found]}
+            found, self._repeated = [several[number] for number in sorted(several)], []
             left = deadline - time.monotonic()
             if found or left <= 0:
                 return _ok(found[: int(form.get("limit") or 100)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import traceback
 from typing import Any
 
@@ -95,6 +96,22 @@ class TestReceiving:
         await until(lambda: telegram.server.waiting == [])
         assert telegram.offsets.values == {"telegram:1000": "5003"}
 
+    async def test_a_batch_is_taken_in_by_rising_numbers_so_that_no_offset_stands_above_what_is_not_stored(
+        self, telegram: TelegramRig
+    ) -> None:
+        async def backwards(request: web.Request, answer: faults.Answer) -> web.StreamResponse:
+            response = await answer()
+            assert isinstance(response, web.Response)
+            body = json.loads(response.text or "{}")
+            return web.json_response({**body, "result": body["result"][::-1]})
+
+        telegram.server.faults.add("getUpdates", backwards)
+        for text in ("раз", "два", "три"):
+            telegram.server.writes(42, text)
+        await telegram.start()
+        await telegram.received(3)
+        assert telegram.inbox.texts == ["раз", "два", "три"]
+
     async def test_an_older_process_that_still_polls_is_outwaited(self, telegram: TelegramRig) -> None:
         words = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
         telegram.server.faults.add("getUpdates", refuses(409, words), 5)
@@ -147,7 +164,9 @@ class TestReceiving:
 
 
 class TestSending:
-    async def test_a_message_that_may_be_out_already_is_not_repeated_into_an_outage(self, telegram: TelegramRig) -> None:
+    async def test_a_message_that_may_be_out_already_is_not_repeated_into_an_outage(
+        self, telegram: TelegramRig
+    ) -> None:
         telegram.server.faults.add("getMe", faults.garbage())
         with pytest.raises(RetryLater):
             await telegram.send(1, "Здравствуйте!", doubtful=True)
