@@ -75,7 +75,8 @@ def read_lined(text: str, name: str) -> tuple[Any, list[Problem]]:
         data = loader.get_single_data()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        return None, [Problem(f"{name}:{line}", f"is no YAML: {error.problem}")]
+        last = len(text.splitlines()) or 1  # what the end of the text lacks is told of the line behind it
+        return None, [Problem(f"{name}:{min(line, last)}", f"is no YAML: {error.problem}")]
     except (yaml.YAMLError, ValueError) as error:
         return None, [Problem(f"{name}:1", f"is no YAML: {error}")]
     finally:
