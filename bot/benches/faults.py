@@ -30,12 +30,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bot.app import Assistant, load_content
-from bot.benches import ledger as ledgers
-from bot.benches import shop
-from bot.benches.ledger import RECOVERED, Broken, Ledger, Sums
+from bot.benches import evidence, ledger, shop
+from bot.benches.ledger import RECOVERED, Broken, Ledger
 from bot.benches.monkey import Monkey, Struck
 from bot.benches.people import Agents, Customer
 from bot.benches.processes import until
+from bot.benches.sums import Sums, add_up, diary
 from bot.benches.system import System
 from bot.benches.troubles import Troubles
 from bot.clients.nlu import HttpNlu
@@ -173,9 +173,9 @@ async def play(settings: Settings, steps: Steps, plan: Plan, folder: Path) -> Ou
                 await asyncio.gather(desk, return_exceptions=True)
                 stuck = await _at_rest(system.address)
         await asyncio.sleep(LATE)
-        stored = await asyncio.to_thread(ledgers.lines, system.address)
-        (folder / "logs" / "happened.jsonl").write_text(ledgers.diary(book, stored, system.ears, begun), "utf-8")
-        sums = ledgers.add_up(book, stored, system.ears)
+        stored = await asyncio.to_thread(evidence.lines, system.address)
+        (folder / "logs" / "happened.jsonl").write_text(diary(book, stored, system.ears, begun), "utf-8")
+        sums = add_up(book, stored, system.ears)
         sums.broken += stuck
         return Outcome(
             plan, sums, monkey.struck, sum(one.counted for one in troubles.values()), time.monotonic() - begun, folder
@@ -207,13 +207,13 @@ async def _at_rest(address: str) -> list[Broken]:
 
     async def rests() -> bool:
         try:
-            return await asyncio.to_thread(ledgers.unfinished, address) == (0, 0, 0)
+            return await asyncio.to_thread(evidence.unfinished, address) == (0, 0, 0)
         except psycopg.OperationalError:
             return False
 
     with contextlib.suppress(TimeoutError):
         await until(rests, within=IDLE_WITHIN, every=0.5)
-    return await asyncio.to_thread(ledgers.stuck, address)
+    return await asyncio.to_thread(evidence.stuck, address)
 
 
 # -------------------------------------------------------------------------------------------------------------- figures
@@ -235,7 +235,7 @@ def figures(outcome: Outcome) -> dict[str, Any]:
             "delivered": sums.delivered, "agents_replies": sums.replies, "repeated_in_telegrams_window": len(sums.repeated)
         },
         "recovery": recoveries(outcome.struck),
-        "broken": ledgers.as_json(outcome.broken),
+        "broken": ledger.as_json(outcome.broken),
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from functools import partial
 
 import psycopg
 
-from bot.benches import ledger as ledgers
+from bot.benches import evidence
 from bot.benches.ledger import Ledger
 from bot.benches.people import Customer
 from bot.benches.processes import Program
@@ -280,7 +280,7 @@ class Monkey:
         before = {(one.channel, one.chat, str(one.message_id)) for one in self.ledger.written if one.at <= ended}
         while time.monotonic() < ended + GIVEN_UP:
             try:
-                if await asyncio.to_thread(ledgers.caught_up, self.system.address, before):
+                if await asyncio.to_thread(evidence.caught_up, self.system.address, before):
                     return max(0.0, time.monotonic() - ended)
             except psycopg.OperationalError:
                 log.info("store_away")

@@ -22,7 +22,8 @@ from typing import Any, Generic, Self, TypeVar
 
 from bot import database, nlu_environment, nlu_service
 from bot.app import Store
-from bot.benches.processes import Gate, Nlu, Part, Postgres, Program, until
+from bot.benches.nlu_parts import Gate, Nlu
+from bot.benches.processes import Part, Postgres, Program, until
 from bot.home import Home
 from bot.progress import Steps
 from bot.settings import Settings

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.benches.evidence import Line
 from bot.benches.ledger import (
     ANSWERED,
     ARRIVED,
@@ -13,13 +14,11 @@ from bot.benches.ledger import (
     ORDER,
     SILENT,
     Ledger,
-    Line,
     Replied,
-    Sums,
     Taken,
     Written,
-    add_up,
 )
+from bot.benches.sums import Sums, add_up
 from bot.benches.system import Ears, Said
 from bot.standins.telegram_customers import Sent
 
