@@ -213,10 +213,12 @@ class System:
         home, token = Home(self.settings.home).make(), secrets.token_urlsafe(32)
         python = await nlu_environment.ensure(home, self._steps)
         model = await nlu_service.train(home, python, self._steps)
+        own = Home(self.folder / "nlu").make()  # a service of the installation's that runs already is not to be killed
+        own.models.symlink_to(home.models)
         async with contextlib.AsyncExitStack() as stack:
             with self._steps.step("NLU services"):
                 for number in range(1, max(1, self._own_nlu) + 1):
-                    service = nlu_service.NluService(home, python, model)
+                    service = nlu_service.NluService(own, python, model)
                     service.token = token
                     self.nlus.append(Nlu(f"nlu-{number}", await stack.enter_async_context(service)))
             yield {"FIRSTLINE_NLU_URL": ",".join(one.url for one in self.nlus), "FIRSTLINE_NLU_TOKEN": token}
