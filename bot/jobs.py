@@ -24,7 +24,6 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import database, metrics
-from bot.errors import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +60,16 @@ DELETE FROM procrastinate_workers
 WHERE last_heartbeat < now() - make_interval(secs => %(stalled)s)
 AND pg_postmaster_start_time() < now() - make_interval(secs => %(stalled)s)
 """
+# procrastinate adds a job by the same INSERT; that one waits already is an error there, which needs a savepoint around it.
+_ADD = text(
+    """
+INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args, scheduled_at)
+VALUES (:kind, :kind, :lock, :lock, jsonb_build_object('conversation_id', CAST(:id AS bigint)),
+        CASE WHEN :delay > 0 THEN clock_timestamp() + make_interval(secs => :delay) END)
+ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
+RETURNING id
+"""
+)
 _MISSING = text(
     """
 SELECT id FROM unnest(CAST(:ids AS bigint[])) AS id WHERE NOT EXISTS (
@@ -137,24 +146,10 @@ class Jobs:
         return await self.add(session, FILES, conversation_id, delay=delay)
 
     async def add(self, session: AsyncSession, name: str, conversation_id: int, *, delay: float = 0.0) -> bool:
-        """Add a job of a kind for a conversation, in the session's transaction; False when one waits already.
-
-        Raises StoreUnavailable when the store is lost meanwhile.
-        """
-        added = _added(session)
-        if (name, conversation_id) in added:
-            return False
+        """Add a job of a kind for a conversation, in the session's transaction; False when one waits already."""
         await session.flush()
-        try:
-            async with session.begin_nested():
-                connection = await database.driver(session)
-                await self._job(name, conversation_id, delay, connection).defer_async(conversation_id=conversation_id)
-        except exceptions.AlreadyEnqueued:
-            return False
-        except exceptions.ConnectorException as error:
-            raise StoreUnavailable("The database went away while a job was added.") from error
-        added.add((name, conversation_id))
-        return True
+        new = {"kind": name, "lock": _lock(name, conversation_id), "id": conversation_id, "delay": delay}
+        return await session.scalar(_ADD, new) is not None
 
     async def missing(self, session: AsyncSession, name: str, conversations: Sequence[int]) -> list[int]:
         """Those of some conversations that have no job of a kind, neither waiting nor being done."""
@@ -173,7 +168,7 @@ class Jobs:
             log.warning("job_not_added", extra={"job": name, "conversation": conversation_id})
 
     def _job(self, name: str, conversation_id: int, delay: float, connection: Any) -> Any:
-        lock = f"{name}:{conversation_id}"
+        lock = _lock(name, conversation_id)
         when: dict[str, Any] = {"schedule_in": {"seconds": delay}} if delay > 0 else {}
         return self._app.configure_task(
             name=name, queue=name, lock=lock, queueing_lock=lock, connection=connection, **when
@@ -303,13 +298,6 @@ async def _each_alone(connection: psycopg.AsyncConnection) -> None:
     await connection.set_autocommit(True)
 
 
-def _added(session: AsyncSession) -> set[tuple[str, int]]:
-    """Jobs that this very transaction (or savepoint: what it takes back must be added again) has added."""
-    own = session.sync_session
-    transaction = own.get_nested_transaction() or own.get_transaction()
-    known = own.info.get("firstline_jobs")
-    if known is None or known[0] is not transaction or transaction is None:
-        known = (transaction, set())
-        own.info["firstline_jobs"] = known
-    jobs: set[tuple[str, int]] = known[1]
-    return jobs
+def _lock(name: str, conversation_id: int) -> str:
+    """What keeps the jobs of a kind and a conversation in order, and joins those that wait into one."""
+    return f"{name}:{conversation_id}"

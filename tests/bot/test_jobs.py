@@ -13,7 +13,7 @@ from procrastinate import exceptions
 from procrastinate.manager import JobManager
 
 from bot import database
-from bot.errors import StoreUnavailable
+from bot.channels.polling import PASSING
 from bot.jobs import Jobs
 from tests.bot.world import World, until
 
@@ -35,6 +35,13 @@ async def status(address: str) -> list[str]:
         return [row[0] for row in await found.fetchall()]
 
 
+def waits(address: str) -> bool:
+    """Whether a statement waits for another transaction to end."""
+    with psycopg.connect(database.conninfo(address)) as connection:
+        found = connection.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone()
+    return bool(found and found[0])
+
+
 class TestAdding:
     async def test_a_job_is_there_exactly_when_its_transaction_is(self, world: World, address: str) -> None:
         async with world.sessions() as session:
@@ -50,15 +57,34 @@ class TestAdding:
             assert await world.jobs.delivery(session, 1)
         assert await status(address) == ["todo"] * 3
 
-    async def test_a_store_lost_while_a_job_is_added_is_the_store_s_trouble(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        async def lost(*_: object, **__: object) -> int:
-            raise exceptions.ConnectorException
+    async def test_a_store_lost_while_a_job_is_added_is_the_store_s_trouble(self, world: World, address: str) -> None:
+        async with world.sessions() as session:
+            connection = await database.driver(session)
+            async with await psycopg.AsyncConnection.connect(database.conninfo(address), autocommit=True) as other:
+                await other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+            with pytest.raises(PASSING):
+                await world.jobs.turn(session, 1)
 
-        monkeypatch.setattr(JobManager, "defer_job_async", lost)
-        with pytest.raises(StoreUnavailable):
-            await world.receive(world.incoming("c1", text="привет"))
+    async def test_a_job_that_is_fetched_meanwhile_does_not_swallow_a_new_one(self, world: World, address: str) -> None:
+        async with world.sessions.begin() as session:
+            await world.jobs.turn(session, 1)
+        async with await psycopg.AsyncConnection.connect(database.conninfo(address)) as fetching:
+            await fetching.execute("UPDATE procrastinate_jobs SET status = 'doing'")
+            async with world.sessions.begin() as session:
+                adding = asyncio.create_task(world.jobs.turn(session, 1))
+                await until(lambda: waits(address))
+                await fetching.commit()
+                assert await adding
+        assert sorted(await status(address)) == ["doing", "todo"]
+
+    async def test_what_a_savepoint_takes_back_can_be_added_again(self, world: World, address: str) -> None:
+        async with world.sessions.begin() as session:
+            with contextlib.suppress(ZeroDivisionError):
+                async with session.begin_nested():
+                    assert await world.jobs.turn(session, 1)
+                    raise ZeroDivisionError
+            assert await world.jobs.turn(session, 1)
+        assert await status(address) == ["todo"]
 
 
 class TestWorking:
