@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from bot import agents
 from bot.models import Agent, Request, State
@@ -22,10 +23,16 @@ ENOUGH = 3
 """Fewer measured waits say nothing."""
 
 PRIORITIES = {"urgent": 0, "high": 1, "normal": 2, "low": 3}
-_RANK = case(PRIORITIES, value=Request.priority, else_=2)
-_LATER = case((Request.vip, 0), else_=1)
-_TASK = case((Request.task, 1), else_=0)
-ORDER = (_LATER, _RANK, _TASK, Request.opened_at, Request.id)
+
+
+def _order(request: type[Request]) -> tuple[ColumnElement[Any], ...]:
+    """What requests are sorted by."""
+    rank = case(PRIORITIES, value=request.priority, else_=2)
+    later, task = case((request.vip, 0), else_=1), case((request.task, 1), else_=0)
+    return later, rank, task, request.opened_at.expression, request.id.expression
+
+
+ORDER = _order(Request)
 
 
 async def candidates(
@@ -50,12 +57,12 @@ async def candidates(
 
 async def place(session: AsyncSession, request: Request) -> int:
     """The request's place in its queue; 1 is next."""
-    mine: Any = await session.execute(select(*ORDER).where(Request.id == request.id))
-    values = tuple(mine.one())
+    mine = aliased(Request)
     ahead = await session.scalar(
         select(func.count())
         .select_from(Request)
-        .where(Request.state == State.QUEUED, Request.queue == request.queue, tuple_(*ORDER) < tuple_(*values))
+        .join(mine, mine.id == request.id)
+        .where(Request.state == State.QUEUED, Request.queue == mine.queue, tuple_(*ORDER) < tuple_(*_order(mine)))
     )
     return int(ahead or 0) + 1
 
