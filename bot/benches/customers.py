@@ -133,25 +133,22 @@ class RasaRest:
 
 
 class Crowd:
-    """All customers of a bench: the same seed, the same moments and words."""
+    """All customers of a bench. The same seed: the same moments, and the same words in the same order."""
 
     def __init__(self, texts: Sequence[str], *, seed: int) -> None:
         self.known: dict[tuple[str, int], Customer] = {}
-        self._random = Random(seed)
-        self._texts = self._shuffled(texts)
+        self._moments, self._random = Random(seed), Random(seed)
+        # the moments are the same whatever the answers are; presses hang on these
+        self._texts = _shuffled(texts, Random(seed))
         self._chats = itertools.count(FIRST_CHAT)
         self._here: deque[Customer] = deque()
         # who will write again, the longest silent first
-
-    def _shuffled(self, texts: Sequence[str]) -> Iterator[str]:
-        while True:
-            yield from self._random.sample(texts, len(texts))
 
     async def play(self, hand: Hand, rate: float, seconds: float) -> list[Written]:
         """Let messages come at random moments, `rate` a second in the mean, for some seconds; then wait for the answers."""
         written: list[Written] = []
         begun, due = time.monotonic(), 0.0
-        while (due := due + self._random.expovariate(rate)) < seconds:
+        while (due := due + self._moments.expovariate(rate)) < seconds:
             await asyncio.sleep(max(0.0, begun + due - time.monotonic()))
             written.append(self._next(hand))
         until = time.monotonic() + PATIENCE
@@ -178,3 +175,9 @@ class Crowd:
         if len(customer.written) < MESSAGES:
             self._here.append(customer)
         return written
+
+
+def _shuffled(texts: Sequence[str], random: Random) -> Iterator[str]:
+    """The texts without end, in another order each time."""
+    while True:
+        yield from random.sample(texts, len(texts))

@@ -341,11 +341,20 @@ def _print_one(out: Console, name: str, figures: Json) -> None:
     out.print(f"\n[bold]{name}: {said}[/]")
     shown = list(figures["rates"][0]["processor_ms_a_message"])
     table = Table(
-        "messages/s", "messages", "median ms", "95 % ms", "99 % ms", "unanswered", *shown, box=None, header_style="dim"
+        "messages/s",
+        "messages",
+        "presses",
+        "median ms",
+        "95 % ms",
+        "99 % ms",
+        "unanswered",
+        *shown,
+        box=None,
+        header_style="dim",
     )
     for one in sorted(figures["rates"], key=lambda one: float(one["rate"])):
         table.add_row(
-            f"{one['rate']:.1f}", str(one["messages"]), f"{one['median_ms']:.0f}", f"{one['p95_ms']:.0f}",
+            f"{one['rate']:.1f}", str(one["messages"]), str(one["presses"]), f"{one['median_ms']:.0f}", f"{one['p95_ms']:.0f}",
             f"{one['p99_ms']:.0f}", str(one["unanswered"]), *(f"{one['processor_ms_a_message'][part]:.0f}" for part in shown),
         )  # fmt: skip
     out.print(table)
