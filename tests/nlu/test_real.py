@@ -8,6 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+import flows
+from flows.load import PACKS
+
 Read = Callable[[str], dict[str, Any]]
 
 
@@ -51,6 +54,17 @@ class TestShortMessages:
     )
     def test_the_plainest_ways_to_say_it_are_understood(self, read: Read, text: str, intent: str) -> None:
         assert (read(text)["verdict"], intents(read(text))) == ("sure", [intent])
+
+    def test_the_commands_of_messengers_are_understood(self, read: Read) -> None:
+        words = flows.load(PACKS / "shop").manifest.settings
+        commands = {name: read(text) for name, text in words["commands"].items()}
+        assert {name: (one["verdict"], intents(one)) for name, one in commands.items()} == {
+            "start": ("sure", ["greet"]), "help": ("sure", ["chitchat"]), "operator": ("sure", ["human_request"]),
+        }  # fmt: skip
+        links = {name: read(text.replace("{}", "48213")) for name, text in words["deep_links"].items()}
+        assert {name: (one["verdict"], intents(one)) for name, one in links.items()} == {
+            "order": ("sure", ["order_status"]), "return": ("sure", ["return_terms"]), "operator": ("sure", ["human_request"]),
+        }  # fmt: skip
 
 
 class TestSeveralRequests:
