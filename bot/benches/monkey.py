@@ -145,7 +145,10 @@ class Monkey:
         return self._shoot([self.luck.choice(self.of(role))])
 
     async def _kill_everything(self) -> float:
-        return self._shoot(self.system.programs.values())
+        """As when the machine is lost; over when it is there again, for how long it takes to start is the machine's."""
+        self._shoot(self.system.programs.values())
+        await self.mend()
+        return time.monotonic()
 
     async def _kill_in_turn(self) -> float:
         self.mood.set(hang=True)
