@@ -110,7 +110,8 @@ async def _call_by_name(session: AsyncSession, incoming: Incoming) -> None:
 
 
 async def _line(session: AsyncSession, conversation_id: int, incoming: Incoming) -> Message | None:
-    """The new line of an update; None when it changed a line that nobody has read yet, or nothing.
+    """The new line of an update; None when it changed a line that nobody has read yet, or nothing. What an edit attaches
+    to words that stay as they are is a line of its own.
 
     Words that stand on a button of the newest message to the customer are a press of it, and so is a number where the
     buttons were sent as a numbered list (CX-10).
@@ -122,13 +123,13 @@ async def _line(session: AsyncSession, conversation_id: int, incoming: Incoming)
     )  # fmt: skip
     if incoming.kind is Kind.EDIT and incoming.message_id is not None:
         before = await _latest_version(session, conversation_id, incoming.message_id)
-        if before is not None:
-            if before.text == incoming.text:
-                return None
-            if before.read_at is None:
+        if before is not None and (before.text == incoming.text or before.read_at is None):
+            if before.text != incoming.text:
                 before.text, before.press = incoming.text, None
                 await _choose(session, before)
+            if not await files.brings_new(session, line, incoming):
                 return None
+            line.text = ""  # said already: the new line is what was attached
         line.edited = True
     if incoming.kind is Kind.MESSAGE:
         if incoming.message_id is not None:
@@ -311,7 +312,8 @@ async def last_said(session: AsyncSession, conversation_id: int) -> Message | No
 async def transcript(session: AsyncSession, conversation_id: int, *, upto: int | None = None) -> list[dict[str, Any]]:
     """All lines in order, notes of agents included, as an agent is shown them (CX-08).
 
-    Each is {at, from, name, text, attachment} and, where it applies, `edited` and `undelivered`.
+    Each is {at, from, name, text, attachment} and, where it applies, `attachments` (of several, all), `edited` and
+    `undelivered`.
     """
     query = select(Message).where(Message.conversation_id == conversation_id).order_by(Message.id)
     lines: Sequence[Message] = (await session.scalars(query if upto is None else query.where(Message.id <= upto))).all()
@@ -328,6 +330,8 @@ def shown(line: Message, name: str | None = None) -> dict[str, Any]:
         "text": line.text or line.contact or "",
         "attachment": line.attachments[0] if line.attachments else None,
     }
+    if len(line.attachments) > 1:
+        entry["attachments"] = line.attachments
     if line.edited:
         entry["edited"] = True
     if line.delivery in (Delivery.FAILED, Delivery.REFUSED, Delivery.UNKNOWN):

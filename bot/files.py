@@ -15,7 +15,7 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import Select
 
-from bot.channels import Incoming, Kind
+from bot.channels import Incoming, Kind, Media
 from bot.errors import FileGone, FileUnknown
 from bot.file_kinds import extension
 from bot.file_store import FileStore
@@ -87,14 +87,7 @@ async def note(session: AsyncSession, jobs: Jobs, line: Message, incoming: Incom
 
     An edited line brings its attachments again: those are known.
     """
-    fetched = [
-        (place, one, one.ref)
-        for place, one in enumerate(incoming.attachments)
-        if one.ref is not None and one.kind not in NOT_KEPT
-    ]
-    if fetched and incoming.kind is Kind.EDIT:
-        known = await _refs_of_versions(session, line)
-        fetched = [one for one in fetched if one[2] not in known]
+    fetched = await _new(session, line, incoming)
     for place, one, ref in fetched:
         session.add(
             File(
@@ -107,14 +100,32 @@ async def note(session: AsyncSession, jobs: Jobs, line: Message, incoming: Incom
     return len(fetched)
 
 
-async def _refs_of_versions(session: AsyncSession, line: Message) -> set[str]:
-    """What was attached to earlier versions of a line."""
-    found = await session.scalars(
+async def brings_new(session: AsyncSession, line: Message, incoming: Incoming) -> bool:
+    """Whether an edit brings a file that no earlier version of the line had."""
+    return bool(await _new(session, line, incoming))
+
+
+async def _new(session: AsyncSession, line: Message, incoming: Incoming) -> list[tuple[int, Media, str]]:
+    """What is to be fetched of an update: the place among its attachments, and the messenger's name of each."""
+    fetched = [
+        (place, one, one.ref)
+        for place, one in enumerate(incoming.attachments)
+        if one.ref is not None and one.kind not in NOT_KEPT
+    ]
+    if not fetched or incoming.kind is not Kind.EDIT:
+        return fetched
+    versions = (
         select(File.ref)
         .join(Message, Message.id == File.message_id)
         .where(Message.conversation_id == line.conversation_id, Message.message_id == line.message_id)
     )
-    return set(found)
+    known = {_lasting(ref) for ref in await session.scalars(versions)}
+    return [one for one in fetched if _lasting(one[2]) not in known]
+
+
+def _lasting(ref: str) -> str:
+    """What stays of a messenger's name of a file: an address may be signed anew each time it is told."""
+    return ref.partition("?")[0]
 
 
 # ------------------------------------------------------------------------------------------------ whose request it is

@@ -116,7 +116,7 @@ def tell_of(session: AsyncSession, conversation: Conversation, event: str, **fie
 def show(session: AsyncSession, conversation: Conversation, agent: str, line: Message, **more: Any) -> None:
     """Show an agent a line of the customer."""
     shown = conversations.shown(line, conversation.name)
-    fields = {"text": shown["text"], "at": shown["at"], "attachment": shown["attachment"]}
+    fields = {key: shown[key] for key in ("text", "at", "attachment", "attachments") if key in shown}
     tell_of(session, conversation, "inbox", agent=agent, **fields, **more)
 
 

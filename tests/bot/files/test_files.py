@@ -85,6 +85,14 @@ class TestRequests:
         assert inbox["attachment"] == {"kind": "photo", "name": "чек.jpg"}
         assert inbox["transcript"][0]["attachment"] == {"kind": "photo", "name": "чек.jpg"}
 
+    async def test_of_several_in_one_message_an_agent_is_shown_all(self, place: Place) -> None:
+        await place.world.agent("anna", title="Анна")
+        await place.send(Media("photo", None, "p1"), Media("file", "чек.pdf", "p2"), text="мастера")
+        await place.world.take("anna")
+        (inbox,) = place.world.told("inbox")
+        both = [{"kind": "photo", "name": None}, {"kind": "file", "name": "чек.pdf"}]
+        assert inbox["attachments"] == inbox["transcript"][0]["attachments"] == both
+
     async def test_the_desk_is_told_when_a_file_has_come(self, place: Place) -> None:
         await place.photo("p1", JPEG)
         row = await place.row()

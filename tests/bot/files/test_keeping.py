@@ -65,6 +65,36 @@ class TestKeeping:
         await place.send(Media("photo", None, "p2"), kind=Kind.EDIT, text="вот другое фото", message_id="7")
         assert [row.ref for row in await place.rows()] == ["p1", "p2"]
 
+    @pytest.mark.parametrize("read", [True, False])
+    async def test_what_an_edit_attaches_to_the_same_words_is_kept(self, place: Place, read: bool) -> None:
+        place.messenger.there |= {"https://vk/p1?sign=1": JPEG, "https://vk/p2?sign=2": PDF}
+        photo = Media("photo", None, "https://vk/p1?sign=1")
+        await place.world.receive(place.world.incoming("c1", text="сроки", attachments=(photo,), message_id="7"))
+        if read:
+            await place.world.settle()
+        same = Media("photo", None, "https://vk/p1?sign=9")
+        assert await place.send(same, kind=Kind.EDIT, text="сроки", message_id="7") == (
+            [] if read else ["Чиним два дня."]
+        )
+        await place.send(
+            same, Media("photo", None, "https://vk/p2?sign=2"), kind=Kind.EDIT, text="сроки", message_id="7"
+        )
+        assert [row.mime for row in await place.rows()] == ["image/jpeg", "application/pdf"]
+        assert place.world.nlu.texts == ["сроки"]
+
+    async def test_an_unread_line_that_is_changed_keeps_what_the_edit_attaches(self, place: Place) -> None:
+        place.messenger.there["p1"] = JPEG
+        await place.world.receive(place.world.incoming("c1", text="привет", message_id="7"))
+        await place.send(Media("photo", None, "p1"), kind=Kind.EDIT, text="сроки", message_id="7")
+        assert [row.mime for row in await place.rows()] == ["image/jpeg"]
+        assert place.world.nlu.texts == ["сроки"]
+
+    async def test_a_place_that_moves_on_is_no_new_line(self, place: Place) -> None:
+        await place.send(Media("file", "location 55.7, 37.6"), message_id="7")
+        moved = await place.send(Media("file", "location 55.8, 37.6"), kind=Kind.EDIT, message_id="7")
+        assert moved == []
+        assert [who for who, _ in await place.world.transcript()] == ["customer", "bot"]
+
     async def test_an_update_that_comes_twice_is_fetched_once(self, place: Place) -> None:
         place.messenger.there["p1"] = JPEG
         twice = place.world.incoming("c1", attachments=(Media("photo", None, "p1"),))
