@@ -26,7 +26,7 @@ class Sign:
     refused: bool = False
     # it does not accept us (a token): somebody has to look
     listening: datetime | None = None
-    # since when this process asks it for news; None: it does not
+    # since when this process asks it for news, or keeps its webhook; None: it does not
 
     @property
     def well(self) -> bool:

@@ -13,6 +13,7 @@ from aiogram import Bot
 from aiogram.exceptions import AiogramError, TelegramBadRequest, TelegramRetryAfter
 from aiogram.types import WebhookInfo
 
+from bot import signs
 from bot.channels import HookAnswer
 from bot.channels.polling import Pause
 from bot.channels.telegram_api import TOKEN_REFUSED
@@ -27,6 +28,9 @@ CHECK_SECONDS = 10.0
 """So long is a webhook gone at the most that another process took away after we had set it."""
 REMOVE_SECONDS = 3
 """So long may taking it away hold up the end of the process."""
+NOT_SET = "the webhook cannot be set"
+NOT_REACHED = "Telegram does not reach us under FIRSTLINE_PUBLIC_URL"
+"""What health says of it; Telegram's own words are in the log."""
 SECRET_HEADER = "x-telegram-bot-api-secret-token"
 
 
@@ -68,21 +72,28 @@ class Webhook:
         try:
             while True:
                 try:
-                    if not tried or not self._ours(await self._bot.get_webhook_info()):
+                    info = await self._bot.get_webhook_info() if tried else None
+                    if info is None or not self._ours(info):
                         tried = True
                         await self._set()
                 except TOKEN_REFUSED:
                     raise ChannelStopped("Telegram refuses the token.") from None
                 except TelegramRetryAfter as error:
                     tried = False
+                    signs.bad(signs.CHANNEL, "telegram", NOT_SET)
                     await pause.wait(error.retry_after)
                 except AiogramError as error:
                     tried = False
                     why = error.message if isinstance(error, TelegramBadRequest) else type(error).__name__
                     log.warning("telegram_webhook_not_set", extra={"why": why})
+                    signs.bad(signs.CHANNEL, "telegram", NOT_SET)
                     await pause.wait()
                 else:
                     pause.reset()
+                    if info is not None and info.pending_update_count and info.last_error_date:
+                        signs.bad(signs.CHANNEL, "telegram", NOT_REACHED)
+                    else:
+                        signs.good(signs.CHANNEL, "telegram")
                     await asyncio.sleep(self._check_seconds)
         except asyncio.CancelledError:
             await self._remove()

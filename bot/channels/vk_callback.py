@@ -17,6 +17,7 @@ from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
 
+from bot import signs
 from bot.channels import HookAnswer, Receive
 from bot.channels.hooks import AGAIN_SECONDS, Intake
 from bot.channels.vk_calls import VERSION
@@ -32,6 +33,7 @@ TITLE = "Firstline"
 PATH = "/hooks/vk"
 CODE_SECONDS = 5.0
 # so long is a confirmation code used without asking for it again: it changes when servers are edited
+NOT_REACHED = "VK does not reach us under FIRSTLINE_PUBLIC_URL"
 ASK_SECONDS = 2.0
 # so long may a call of VK's be held up to ask VK whose token it is
 
@@ -78,8 +80,11 @@ class Callback:
         begun, gap = self._community.now(), self._refused
         try:
             state = {int(one["id"]): one.get("status") for one in await self._servers()}.get(server)
-            if state not in ("ok", "wait"):
+            if state == "ok":
+                signs.good(signs.CHANNEL, "vk")
+            elif state != "wait":
                 log.warning("vk_callback_lost", extra={"status": state})
+                signs.bad(signs.CHANNEL, "vk", NOT_REACHED)
                 server, gap = await self._register(), True
         except RetryLater as error:
             log.warning("vk_call_failed", extra={"method": "groups.getCallbackServers", "why": str(error)})
@@ -122,6 +127,7 @@ class Callback:
                     return
             await asyncio.sleep(wait)
         log.warning("vk_callback_not_confirmed", extra={"server": server})
+        signs.bad(signs.CHANNEL, "vk", NOT_REACHED)
 
     async def unregister(self) -> None:
         """Take away servers that an earlier run with a public address left: VK would call them in vain."""

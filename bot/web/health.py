@@ -114,13 +114,14 @@ async def _crm(parts: Parts) -> Part:
 
 
 async def _channels(parts: Parts) -> Part:
-    """All of them: a token that is refused, and one that is asked for news but does not answer any more."""
+    """All of them: a token that is refused, one that is asked for news but does not answer any more, one that does not
+    reach our webhook."""
     told: dict[str, Part] = {}
     now = datetime.now(UTC)
     for name in parts.channels:
         sign = signs.of(signs.CHANNEL, name)
         part = _sign(sign) | {"ok": not sign.refused, "fetching": sign.listening is not None}
-        if sign.listening is not None and not parts.webhooks:
+        if sign.listening is not None and not (parts.webhooks and sign.well):
             last = max(sign.good or sign.listening, sign.listening)
             if (now - last).total_seconds() > SILENT_SECONDS:
                 part |= {"ok": False, "why": sign.why or "does not answer"}

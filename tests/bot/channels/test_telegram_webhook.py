@@ -13,10 +13,11 @@ import pytest
 from aiohttp import web
 
 import flows
+from bot import signs
 from bot.channels import HookAnswer, Kind, hooks
 from bot.channels.polling import POISON_TRIES, Pause
 from bot.channels.telegram import KINDS, TelegramChannel
-from bot.channels.telegram_webhook import PATH, SECRET_HEADER
+from bot.channels.telegram_webhook import NOT_REACHED, NOT_SET, PATH, SECRET_HEADER
 from bot.errors import ChannelStopped, StoreUnavailable
 from bot.standins import faults
 from bot.standins.loopback import LoopbackServer
@@ -286,6 +287,20 @@ class TestKeeping:
         assert [record.__dict__["why"] for record in told] == ["Wrong response from the webhook: 503"]
         assert "личное" not in caplog.text
         assert "личное" not in str([record.__dict__ for record in caplog.records])
+
+    async def test_health_knows_whether_telegram_reaches_us(self, hooked: HookRig) -> None:
+        signs.forget()
+        seen = signs.of(signs.CHANNEL, "telegram")
+        hooked.check_seconds = 0.01
+        hooked.server.faults.add("setWebhook", refuses(400, "Bad Request: bad webhook: Failed to resolve host"))
+        hooked.inbox.failures = [StoreUnavailable() for _ in range(3)]
+        await hooked.start()
+        await until(lambda: seen.why == NOT_SET)
+        await until(lambda: seen.well)
+        hooked.server.writes(42, "раз")
+        await until(lambda: seen.why == NOT_REACHED)
+        await hooked.received(1)
+        await until(lambda: seen.well)
 
     @pytest.mark.parametrize(
         "fault",

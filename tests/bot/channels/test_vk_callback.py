@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import flows
+from bot import signs
 from bot.channels import HookAnswer, Kind
-from bot.channels.vk_callback import TITLE
+from bot.channels.vk_callback import NOT_REACHED, TITLE
 from bot.channels.vk_events import KINDS
 from bot.errors import ChannelStopped, StoreUnavailable
 from bot.standins import faults
@@ -171,6 +172,8 @@ class TestGaps:
         await until(lambda: len({update.external_id for update in vk_hooked.inbox.got}) == 3)
         assert list(dict.fromkeys(vk_hooked.inbox.texts)) == [f"никто не звонил {number}" for number in range(3)]
         await until(lambda: server.status == "ok")
+        assert signs.of(signs.CHANNEL, "vk").why == NOT_REACHED
+        await until(lambda: signs.of(signs.CHANNEL, "vk").well)
         vk_hooked.server.writes(42, "снова")
         await until(lambda: "снова" in vk_hooked.inbox.texts)
 

@@ -135,3 +135,8 @@ class TestChannels:
         sign.listening = sign.good = long_ago
         async with served(roles={"receiver"}, channels=channels, webhooks=True) as http:
             assert (await ready(http))[0] == 200  # nobody writes at night
+            signs.bad(signs.CHANNEL, "telegram", "does not reach us")
+            status, parts = await ready(http)
+            assert (status, parts["channels"]["each"]["telegram"]["why"]) == (503, "does not reach us")
+            sign.listening = datetime.now(UTC)
+            assert (await ready(http))[0] == 200  # it has just begun
