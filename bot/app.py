@@ -13,7 +13,6 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -45,6 +44,7 @@ from bot.errors import ChannelStopped, SettingsInvalid
 from bot.leader import Leader
 from bot.limits import Limits
 from bot.patience import Patience
+from bot.roles import EVERYTHING, Role
 from bot.settings import Settings
 from flows.load import PACKS
 
@@ -92,22 +92,6 @@ def load_content(pack_name: str, shop_file: Path | None = None, *, now: datetime
 
 
 # ----------------------------------------------------------------------------------------------------------- the process
-class Role(StrEnum):
-    """What a process does. Any number of processes have any of them, on one database."""
-
-    RECEIVER = "receiver"
-    # takes in what customers write; of all receivers one at a time asks a messenger for news
-    WORKER = "worker"
-    # takes turns, and looks for what has fallen due or was left behind
-    SENDER = "sender"
-    # delivers messages, fetches attachments
-    CONSOLE = "console"
-    # shows how all of it is
-
-
-EVERYTHING = frozenset(Role)
-
-
 class SwitchableCrm(Crm, Protocol):
     """A `Crm` whose systems can be made not to answer (scripted conversations)."""
 

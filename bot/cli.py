@@ -14,9 +14,10 @@ import typer
 from rich.console import Console
 
 from bot import cli_bench, cli_nlu, cli_scripts, programs
-from bot.app import EVERYTHING, Role, Store
+from bot.app import Store
 from bot.cli_support import PackName, ShopFile, clock, console, go, settings_of
 from bot.progress import on_console
+from bot.roles import EVERYTHING, Role
 
 app = typer.Typer(
     name="firstline", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,

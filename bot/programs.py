@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from bot import conversations, events, nlu_service
-from bot.app import EVERYTHING, Assistant, Content, Role, Store, load_content, messengers
+from bot.app import Assistant, Content, Store, load_content, messengers
 from bot.chat import RunClock, Script, SwitchedNlu, Switches
 from bot.clients.nlu import NluServices
 from bot.errors import DeliveryFailed, FirstlineError, NluUnavailable, SettingsInvalid
 from bot.home import Home
 from bot.progress import Steps, on_console
+from bot.roles import EVERYTHING, Role
 from bot.scripted import dump
 from bot.settings import Settings
 

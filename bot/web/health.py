@@ -18,8 +18,9 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import SQLAlchemyError
 
 from bot import database, signs
+from bot.roles import EVERYTHING, Role
 from bot.web.figures import Figures, Waiting, waiting
-from bot.web.parts import CONSOLE, RECEIVER, ROLES, SENDER, WORKER, Parts
+from bot.web.parts import Parts
 
 SECONDS = 4.0
 """For each part."""
@@ -52,11 +53,11 @@ async def look(parts: Parts) -> dict[str, Part]:
     """Look at every part; each has `ok` and `needed`."""
     roles = set(parts.roles)
     checks: dict[str, tuple[Callable[[Parts], Awaitable[Part]], set[str]]] = {
-        "store": (_store, set(ROLES)),
-        "schema": (_schema, set(ROLES)),
-        "nlu": (_nlu, {WORKER}),
+        "store": (_store, set(EVERYTHING)),
+        "schema": (_schema, set(EVERYTHING)),
+        "nlu": (_nlu, {Role.WORKER}),
         "crm": (_crm, set()),  # down now and then: the pack has words for it
-        "channels": (_channels, {RECEIVER, SENDER}),
+        "channels": (_channels, {Role.RECEIVER, Role.SENDER}),
     }
     told, figures = await asyncio.gather(
         asyncio.gather(*(_within(check(parts)) for check, _ in checks.values())), _within(_figures(parts))
@@ -66,7 +67,7 @@ async def look(parts: Parts) -> dict[str, Part]:
     }
     figure: Figures | None = figures.get("figures")
     for name, part, of in (
-        ("jobs", _jobs(figure), {WORKER, SENDER}),
+        ("jobs", _jobs(figure), {Role.WORKER, Role.SENDER}),
         ("outbox", _outbox(figure), set[str]()),
         ("queues", _queues(figure), set[str]()),
     ):
@@ -176,4 +177,4 @@ def _without_secrets(address: str) -> str:
     return found._replace(netloc=found.netloc.rpartition("@")[2], query="").geturl()
 
 
-__all__ = ["CONSOLE", "SILENT_SECONDS", "health", "look"]
+__all__ = ["SILENT_SECONDS", "health", "look"]

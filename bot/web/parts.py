@@ -8,10 +8,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.channels import Channel, Receive
-
-RECEIVER, WORKER, SENDER, CONSOLE = "receiver", "worker", "sender", "console"
-ROLES = frozenset({RECEIVER, WORKER, SENDER, CONSOLE})
-"""What a process may do; one process may do all of it."""
+from bot.roles import EVERYTHING
 
 Models = Callable[[], Awaitable[Mapping[str, str | None]]]
 """Asks each NLU service: address -> the model in use, None when it does not answer."""
@@ -21,7 +18,7 @@ Models = Callable[[], Awaitable[Mapping[str, str | None]]]
 class Parts:
     """A process. What a role has no use for keeps its default."""
 
-    roles: Collection[str] = ROLES
+    roles: Collection[str] = EVERYTHING
     engine: AsyncEngine
     channels: Mapping[str, Channel] = field(default_factory=dict)
     receive: Receive | None = None
