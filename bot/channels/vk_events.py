@@ -46,7 +46,7 @@ def said(message: Mapping[str, Any], group: int, *, commands: Commands, app: Any
     chat, number = _writer(message), message.get("conversation_message_id")
     if chat is None:
         return None
-    text, media, sent = clean(message.get("text")), attachments(message), _json(message.get("payload"))
+    text, media, sent = commands.read(clean(message.get("text"))), attachments(message), _json(message.get("payload"))
     press = sent.get("press")
     text = _begun(commands.words.get(str(sent.get("command"))), text, clean(message.get("ref")), commands)
     return Incoming(

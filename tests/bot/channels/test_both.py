@@ -126,6 +126,13 @@ class TestReceiving:
         await rig.received(2)
         assert rig.inbox.texts == ["Где заказ 48213?", COMMANDS["start"]]
 
+    async def test_a_command_stands_for_the_packs_words(self, rig: Rig) -> None:
+        await rig.start()
+        rig.server.writes(42, "/operator")
+        rig.server.writes(42, "/operator\nзаказ не пришёл")
+        await rig.received(2)
+        assert sorted(rig.inbox.texts) == [COMMANDS["operator"], f"{COMMANDS['operator']}\nзаказ не пришёл"]
+
     async def test_no_customer_waits_for_another(self, rig: Rig) -> None:
         await rig.start()
         for chat in range(50, 80):
