@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Set
 from dataclasses import dataclass
 
@@ -30,12 +31,14 @@ class Line:
     delivery: str | None
     unclear: int
     attempts: int
+    stored: float
+    # time.monotonic()
 
 
 _LINES = """
 SELECT m.id, c.id AS conversation, c.channel, c.chat::bigint AS chat, m.sender, m.text, m.message_id, m.turn_id AS turn,
        m.request_id AS request, m.read_at IS NOT NULL AS read, m.press IS NOT NULL OR m.stale_press AS pressed, m.delivery,
-       m.unclear, m.attempts
+       m.unclear, m.attempts, extract(epoch FROM m.stored_at)::float8 - %s AS stored
 FROM messages m JOIN conversations c ON c.id = m.conversation_id ORDER BY m.id
 """
 _UNFINISHED = """
@@ -53,7 +56,7 @@ _UNSENT = "SELECT count(*) FROM messages WHERE delivery IN ('pending', 'sending'
 def lines(address: str) -> list[Line]:
     """All lines, in order."""
     with psycopg.connect(database.conninfo(address), row_factory=class_row(Line), connect_timeout=10) as connection:
-        return connection.execute(_LINES).fetchall()
+        return connection.execute(_LINES, (time.time() - time.monotonic(),)).fetchall()
 
 
 def unfinished(address: str) -> tuple[int, int, int]:

@@ -4,7 +4,7 @@ Real processes, real PostgreSQL, real NLU services; the messengers are stand-ins
 to hang. What is promised: each message is stored once, and answered or handed over; a conversation keeps its order; no
 message to a customer is doubled, but for Telegram's one unavoidable window (a call whose answer was lost, or whose sender died
 in it), which is counted apart; an agent's replies neither, and the bot is silent beside an agent; nothing is stuck; 15 seconds
-after a fault all is well again.
+after a fault who asks is answered again, and what waited is (what has piled up in a long one may take as long again).
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Outcome:
         slow = [
             Broken(RECOVERED, f"{one.kind}: probe {_seconds(one.probe)}, all answered {_seconds(one.backlog)}")
             for one in self.struck
-            if one.recovery > RECOVERY
+            if not one.recovered(RECOVERY)
         ]
         return [*self.sums.broken, *slow]
 

@@ -46,10 +46,12 @@ class Struck:
     backlog: float | None = None
     # seconds from then until all that was written before it is answered
 
-    @property
-    def recovery(self) -> float:
-        """The longer of the two; infinite when nobody waited any longer."""
-        return max(self.probe or float("inf"), self.backlog or float("inf"))
+    def recovered(self, within: float) -> bool:
+        """Whether all was well again in time. What has piled up while a fault lasted may take as long again to be answered:
+        a messenger takes one message a second to a chat."""
+        if self.probe is None or self.backlog is None:
+            return False
+        return self.probe <= within and self.backlog <= within + self.ended - self.begun
 
 
 @dataclass(slots=True)

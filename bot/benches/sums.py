@@ -16,6 +16,8 @@ from bot.benches.evidence import Line
 from bot.benches.ledger import ANSWERED, ARRIVED, DOUBLED, ONCE, ORDER, SILENT, Broken, Ledger, Written
 from bot.benches.system import Ears, Said
 
+SAME_CLOCK = 0.5
+"""Seconds by which the database's clock and ours may differ."""
 IN_FLIGHT = 1.0
 """Seconds after an agent has taken a conversation in which a message of the bot's may still arrive that was on its way."""
 
@@ -122,10 +124,12 @@ def _match(outgoing: Sequence[Line], said: Sequence[Said]) -> dict[int, list[Sai
             rest.append(one)
         else:
             heard[known.id].append(one)
-    for one in rest:  # copies whose number was lost: first of who has none, then of who was tried more often
+    for one in rest:  # a copy whose number was lost is of the newest that may have been sent once more
         those = same.get((one.channel, one.chat, _plain(one.text)), [])
         of = max(
-            those, key=lambda line: (not heard[line.id], line.attempts - len(heard[line.id]), -line.id), default=None
+            those,
+            key=lambda line: (line.stored <= one.at + SAME_CLOCK, len(heard[line.id]) < line.attempts, line.id),
+            default=None,
         )
         heard[of.id if of is not None else 0].append(one)
     for copies in heard.values():

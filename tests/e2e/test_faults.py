@@ -25,6 +25,6 @@ async def test_nothing_is_lost_or_doubled_and_all_stays_in_order_while_each_part
     outcome = await play(settings, Steps(), plan, folder)
     assert not outcome.sums.broken, f"{figures(outcome)} (logs: {folder / 'logs'})"
     assert [one.kind for one in outcome.struck] == list(AT_EACH_PART)
-    assert max(one.recovery for one in outcome.struck) < LONGEST, figures(outcome)
+    assert all(one.recovered(LONGEST) for one in outcome.struck), figures(outcome)
     assert outcome.sums.named > 0
     shutil.rmtree(folder, ignore_errors=True)

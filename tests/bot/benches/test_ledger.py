@@ -24,7 +24,7 @@ from bot.standins.telegram_customers import Sent
 
 ASKED = Line(
     id=1, conversation=7, channel="telegram", chat=42, sender="customer", text="где 50001?", message_id="11", turn=1,
-    request=None, read=True, pressed=False, delivery=None, unclear=0, attempts=0,
+    request=None, read=True, pressed=False, delivery=None, unclear=0, attempts=0, stored=0.0,
 )  # fmt: skip
 ANSWER = replace(
     ASKED, id=2, sender="bot", text="50001 в пути", message_id="12", read=False, delivery="sent", attempts=1
@@ -94,6 +94,15 @@ def test_a_message_given_up_is_not_mistaken_for_a_later_one_with_the_same_words(
     later = replace(ANSWER_NEXT, text=ANSWER.text)
     sums = summed([ASKED, given_up, ASKED_NEXT, later], [(2.0, later.text)])
     assert [(one.promise, "line 2" in one.what) for one in sums.broken] == [(ARRIVED, True)]
+
+
+def test_a_copy_without_a_number_belongs_to_a_message_that_was_there_when_it_came() -> None:
+    first = replace(ANSWER, attempts=2, unclear=1)
+    later = replace(ANSWER_NEXT, text=ANSWER.text, message_id=None, delivery="unknown", unclear=2, stored=50.0)
+    heard = [(1.0, first.text), (1.5, first.text), (51.0, later.text)]
+    sums = summed([ASKED, first, ASKED_NEXT, later], heard, Ledger(unclear=[("telegram", 42, 1.0)]))
+    assert promises(sums) == []
+    assert len(sums.repeated) == 1
 
 
 def test_a_message_that_arrived_twice_is_found() -> None:
