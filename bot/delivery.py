@@ -185,7 +185,7 @@ async def _outbox(session: AsyncSession, conversation_id: int) -> list[Message]:
 def _refusal(conversation: Conversation, message: Message, post: Post) -> tuple[Delivery, str] | None:
     """Why a message must not be sent: the state it gets, and the reason."""
     if message.sender == Sender.BOT and conversation.owner == Owner.AGENT:
-        return Delivery.REFUSED, "an agent speaks with the customer"
+        return Delivery.UNKNOWN if message.unclear else Delivery.REFUSED, "an agent speaks with the customer"
     if conversation.blocked_at is not None:
         return Delivery.FAILED, "the customer cannot be reached"
     channel = post.channels.get(conversation.channel)

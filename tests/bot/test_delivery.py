@@ -65,6 +65,14 @@ class TestTrouble:
         first = world.channels["telegram"].attempts[0]
         assert world.channels["telegram"].attempts.count(first) == 2
 
+    async def test_what_may_have_been_sent_before_an_agent_came_is_not_called_refused(self, world: World) -> None:
+        world.channels["telegram"].outcomes = [DeliveryUnknown()]
+        await world.say("c1", "готов и сроки")
+        async with world.sessions.begin() as session:
+            await session.execute(update(Conversation).values(owner="agent"))
+        assert await again(world, 3) == []
+        assert await outbox(world) == [("Велосипед готов.", "unknown"), ("Чиним два дня.", "refused")]
+
     async def test_an_error_that_nobody_foresaw_is_unclear_too(self, world: World) -> None:
         world.channels["telegram"].outcomes = [RuntimeError("?")]
         await world.say("c1", "привет")
