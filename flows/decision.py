@@ -67,7 +67,7 @@ class Parse:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A photo, file, voice message, video or sticker that the customer sent."""
+    """A photo, file, voice message, video, sticker or place on a map that the customer sent."""
 
     kind: str
     name: str | None = None

@@ -36,7 +36,7 @@ class Media:
     """Something that a customer attached, as the messenger names it."""
 
     kind: str
-    # photo, voice, video, sticker, file
+    # photo, voice, video, sticker, file, place (on a map)
     name: str | None = None
     # what the sender calls it, or what it is: for people to read, never a path
     ref: str | None = None

@@ -58,9 +58,9 @@ def _attachment(message: Message) -> Media | None:
         case ContentType.AUDIO if message.audio:
             return _media("file", message.audio, name=message.audio.file_name or message.audio.title)
         case ContentType.LOCATION | ContentType.VENUE if message.location:
-            return Media("file", _place(message.location))
+            return Media("place", _place(message.location))
         case ContentType.VENUE if message.venue:
-            return Media("file", _place(message.venue.location))
+            return Media("place", _place(message.venue.location))
         case other if other in _NO_BYTES:
             return Media("file", ContentType(other).value)
     return None
@@ -78,4 +78,4 @@ def _largest(sizes: list[PhotoSize]) -> PhotoSize:
 
 
 def _place(location: Location) -> str:
-    return f"location {location.latitude:.5f}, {location.longitude:.5f}"
+    return f"{location.latitude:.5f}, {location.longitude:.5f}"

@@ -34,7 +34,7 @@ def _found(message: Mapping[str, Any], *, depth: int) -> Iterator[Media]:
     for one in message.get("attachments") or ():
         yield _attachment(one)
     if place := (message.get("geo") or {}).get("coordinates"):
-        yield Media("file", f"location {place.get('latitude')}, {place.get('longitude')}")
+        yield Media("place", f"{place.get('latitude')}, {place.get('longitude')}")
     for forwarded in message.get("fwd_messages") or ():
         text = clean(forwarded.get("text"))
         yield Media("file", f"forwarded: {text[:FORWARDED]}" if text else "forwarded message")

@@ -52,7 +52,7 @@ MEDIA: list[tuple[dict[str, Any], Media]] = [
     ({"sticker": STICKER}, Media("sticker", "👍", "f", 1234)),
     ({"live_photo": {**VIDEO, "photo": SIZES}}, Media("photo", None, "large", 90_000)),
     ({"dice": {"emoji": "🎲", "value": 3}}, Media("sticker")),
-    ({"location": PLACE}, Media("file", "location 54.19000, 37.61000")),
+    ({"location": PLACE}, Media("place", "54.19000, 37.61000")),
     ({"poll": POLL}, Media("file", "poll")),
     ({"something_new": {"what": "nobody knows"}}, Media("file", "unknown")),
 ]
@@ -72,7 +72,7 @@ class TestKinds:
         telegram.server.writes(42, venue={"location": PLACE, "title": "Почта", "address": "Ленина, 5"}, location=PLACE)
         [update] = await telegram.received(1)
         assert update.text == "Почта, Ленина, 5"
-        assert update.attachments == (Media("file", "location 54.19000, 37.61000"),)
+        assert update.attachments == (Media("place", "54.19000, 37.61000"),)
 
     async def test_a_service_message_needs_no_answer(self, telegram: TelegramRig) -> None:
         await telegram.start()

@@ -140,7 +140,7 @@ class TestReceiving:
         vk.server.writes(42, fwd_messages=[forwarded], geo={"coordinates": {"latitude": 55.7, "longitude": 37.6}})
         [update] = await vk.received(1)
         place, text, photo = update.attachments
-        assert (place.name, text.name) == ("location 55.7, 37.6", "forwarded: Ваш заказ отменён")
+        assert (place.name, text.name) == ("55.7, 37.6", "forwarded: Ваш заказ отменён")
         assert (photo.kind, photo.ref) == ("photo", f"{vk.server.url}/files/12.jpg")
 
     async def test_a_name_that_vk_does_not_tell_holds_up_nobody(self, vk: VkRig) -> None:

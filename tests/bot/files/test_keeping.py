@@ -54,7 +54,7 @@ class TestKeeping:
         assert (path.stat().st_mode & 0o777, (tmp_path / "files").stat().st_mode & 0o777) == (0o600, 0o700)
 
     async def test_a_sticker_and_what_has_no_bytes_are_not_fetched(self, place: Place) -> None:
-        await place.send(Media("sticker", "🙂", "s1"), Media("file", "location 55.7, 37.6"))
+        await place.send(Media("sticker", "🙂", "s1"), Media("place", "55.7, 37.6"))
         assert await place.rows() == []
 
     async def test_an_edited_caption_does_not_fetch_the_photo_again(self, place: Place) -> None:
@@ -90,8 +90,8 @@ class TestKeeping:
         assert place.world.nlu.texts == ["сроки"]
 
     async def test_a_place_that_moves_on_is_no_new_line(self, place: Place) -> None:
-        await place.send(Media("file", "location 55.7, 37.6"), message_id="7")
-        moved = await place.send(Media("file", "location 55.8, 37.6"), kind=Kind.EDIT, message_id="7")
+        await place.send(Media("place", "55.7, 37.6"), message_id="7")
+        moved = await place.send(Media("place", "55.8, 37.6"), kind=Kind.EDIT, message_id="7")
         assert moved == []
         assert [who for who, _ in await place.world.transcript()] == ["customer", "bot"]
 
