@@ -39,7 +39,8 @@ def test_the_best_rate_is_the_highest_good_one(load: dict[str, Any]) -> None:
 
 def test_where_the_time_goes_is_known_for_all_messages_of_a_rate(load: dict[str, Any]) -> None:
     where = dict(load["firstline"]["where"])
-    rate = next(one for one in load["firstline"]["rates"] if one["rate"] == where.pop("rate"))
+    shown = where.pop("rate")
+    rate = next(one for one in load["firstline"]["rates"] if one["rate"] == shown)
     assert where.keys() == PARTS
     assert {one["messages"] for one in where.values()} == {rate["messages"]}
     assert sum(one["share"] for one in where.values()) == pytest.approx(1.0, abs=0.01)
