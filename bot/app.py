@@ -88,7 +88,7 @@ def load_content(pack_name: str, shop_file: Path | None = None, *, now: datetime
     if shop_file is None and not path.is_file():
         return Content(pack=pack, shop=Shop())
     shop = shop_files.load(path, now=now, pack=pack)
-    return Content(pack=shop_files.with_settings(pack, shop), shop=shop)
+    return Content(pack=pack.with_settings(shop.settings), shop=shop)
 
 
 # ----------------------------------------------------------------------------------------------------------- the process
@@ -129,8 +129,13 @@ class Assistant:
         self.clock: Clock = clock or SystemClock()
         self.quiet = settings.quiet_seconds if quiet is None else quiet
         self.address = address
-        own = {Role.WORKER: settings.workers, Role.SENDER: settings.senders + FETCHERS}
-        at_work = sum(number for role, number in own.items() if role in self.roles)
+        kinds = (
+            (Role.WORKER, jobs.TURN, settings.workers), (Role.SENDER, jobs.DELIVERY, settings.senders),
+            (Role.SENDER, jobs.FILES, FETCHERS),
+        )  # fmt: skip
+        self.kinds = {kind: number for role, kind, number in kinds if role in self.roles}
+        # the jobs that this process does, and how many of each at the same time
+        at_work = sum(self.kinds.values())
         self.engine = database.make_engine(address, size=at_work + 2)
         self.sessions = database.make_sessions(self.engine)
         self.jobs = jobs.Jobs(
@@ -233,7 +238,7 @@ class Assistant:
         """
         heard = self.channels if Role.RECEIVER in self.roles else {}
         receivers = [asyncio.create_task(self._listen(one), name=name) for name, one in heard.items()]
-        tasks = [asyncio.create_task(self._work(), name="jobs")] if self.roles & {Role.WORKER, Role.SENDER} else []
+        tasks = [asyncio.create_task(self._work(), name="jobs")] if self.kinds else []
         idle = asyncio.create_task(asyncio.Event().wait(), name="idle")
         last = [task for task in receivers if until is not None and task.get_name() == until.name]
         try:
@@ -253,14 +258,8 @@ class Assistant:
 
     async def _work(self) -> None:
         """Do the roles' kinds of jobs; a worker looks for what was left behind, too."""
-        numbers = (
-            (Role.WORKER, jobs.TURN, self.settings.workers),
-            (Role.SENDER, jobs.DELIVERY, self.settings.senders),
-            (Role.SENDER, jobs.FILES, FETCHERS),
-        )
-        kinds = {kind: number for role, kind, number in numbers if role in self.roles and kind in self.jobs.names}
         sweep = self.sweep if Role.WORKER in self.roles else None
-        await self.jobs.run(sweep, every=self.settings.sweep_seconds, kinds=kinds)
+        await self.jobs.run(sweep, every=self.settings.sweep_seconds, kinds=self.kinds)
 
     async def _listen(self, channel: Channel) -> None:
         """Keep a channel running, in one process at a time. One that fails never takes the others with it."""

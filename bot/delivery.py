@@ -156,11 +156,9 @@ async def _next(session: AsyncSession, post: Post, conversation_id: int, paced: 
         if wait > 0:
             await post.jobs.delivery(session, conversation_id, delay=wait)
             return None
-        if message.unclear and not _repeats_safely(post.channels[name]):
+        if message.unclear and not post.channels[name].repeats_safely:
             metrics.DOUBLED.labels(name).inc()
-            log.warning(
-                "message_repeated", extra={"line": message.id, "channel": name}
-            )  # the customer may see it twice
+            log.warning("message_repeated", extra={"line": message.id, "channel": name})  # may be seen twice
         message.delivery, message.retry_at = Delivery.SENDING, now + ATTEMPT
         message.attempts += 1
         outgoing = _outgoing(conversation, message)
@@ -196,14 +194,9 @@ def _refusal(conversation: Conversation, message: Message, post: Post) -> tuple[
     return None
 
 
-def _repeats_safely(channel: Channel) -> bool:
-    """Whether the messenger knows a repetition by the message's id, and shows the message once."""
-    return bool(getattr(channel, "repeats_safely", False))
-
-
 def _attempts(channel: Channel) -> int:
     """How often a message is sent at most when nobody says whether it was."""
-    return SAFE_ATTEMPTS if _repeats_safely(channel) else UNCLEAR_ATTEMPTS
+    return SAFE_ATTEMPTS if channel.repeats_safely else UNCLEAR_ATTEMPTS
 
 
 def _outgoing(conversation: Conversation, message: Message) -> Outgoing:

@@ -13,7 +13,7 @@ import logging
 import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -86,10 +86,8 @@ class Files:
     def __post_init__(self) -> None:
         """Let the pack's words name the limit that holds here (its setting `file_mb`)."""
         megabytes = round(self.limits.file / MEGABYTE, 1)
-        manifest = self.desk.pack.manifest
-        told = {**manifest.settings, "file_mb": int(megabytes) if megabytes.is_integer() else megabytes}
-        pack = self.desk.pack.model_copy(update={"manifest": manifest.model_copy(update={"settings": told})})
-        self.desk = Desk(pack=pack, jobs=self.desk.jobs, reopen=self.desk.reopen, claim=self.desk.claim)
+        told = {"file_mb": int(megabytes) if megabytes.is_integer() else megabytes}
+        self.desk = replace(self.desk, pack=self.desk.pack.with_settings(told))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import flows
 from bot.clients.crm_demo import DemoCrm
 from bot.clients.shop import Shop
-from bot.clients.shop_file import loads, with_settings
+from bot.clients.shop_file import loads
 from bot.errors import CrmActionUnknown, CrmUnavailable
 from bot.talks import Stage, Usual, moment, parse_of, shop_text, stage, talk_folder
 
@@ -63,7 +63,7 @@ class Conversation:
     ) -> None:
         """`slots`: what it knows already. `seed` chooses the variants of phrases; by default the number of the turn."""
         self.now = now
-        self.pack = with_settings(pack, shop)
+        self.pack = pack.with_settings(shop.settings)
         self.crm = DemoCrm(shop, now=lambda: self.now)
         self.cannot: frozenset[str] = frozenset()
         # changes that this CRM does not make

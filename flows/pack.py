@@ -6,6 +6,7 @@ here decides anything: `facts`, `match`, `tables`, `steps` and `phrases` give th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import time
 from enum import StrEnum
 from typing import Any, Literal
@@ -419,6 +420,11 @@ class Pack(Part):
     def flow_for(self, intent: str) -> str | None:
         """Name of the flow that an intent starts."""
         return next((name for name, flow in self.flows.items() if intent in flow.intents), None)
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Pack:
+        """Return the pack with other settings put over its own."""
+        told = {**self.manifest.settings, **settings}
+        return self.model_copy(update={"manifest": self.manifest.model_copy(update={"settings": told})})
 
 
 BranchArm.model_rebuild()

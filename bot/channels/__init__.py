@@ -114,6 +114,8 @@ class Channel(Protocol):
     """A messenger. One object both receives and sends; a process may use it for one of the two."""
 
     name: str
+    repeats_safely: bool = False
+    # the messenger knows a message that is sent again by its id, and shows it once
 
     async def run(self, receive: Receive) -> None:
         """Fetch updates and hand them to `receive` until cancelled. Raises ChannelStopped when the token is refused.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import OrderedDict
 
@@ -11,8 +10,6 @@ from bot.channels.polling import PASSING, POISON_TRIES
 
 log = logging.getLogger(__name__)
 
-TAKE_SECONDS = 25.0
-"""So long may storing an update take: messengers hang up later (Telegram after 60 s) and send it again."""
 AGAIN_SECONDS = 3
 """The messenger is asked to repeat after so long while the store is away: soon after it is back all is read."""
 _REMEMBERED = 1000
@@ -32,8 +29,7 @@ class Intake:
         """Give an update to `receive`. Status 200 only when it is stored or left out for good."""
         ids = {"channel": update.channel, "external_id": update.external_id}
         try:
-            async with asyncio.timeout(TAKE_SECONDS):
-                await receive(update)
+            await receive(update)
         except PASSING as error:
             log.warning("store_away", extra={**ids, "error": type(error).__name__})
             return HookAnswer(503, "later", {"Retry-After": str(AGAIN_SECONDS)})

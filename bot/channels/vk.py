@@ -41,7 +41,7 @@ class VkChannel(Channel):
 
     name = "vk"
     repeats_safely = True
-    # a message that is sent again is known by its random_id, and shown once
+    # by random_id
 
     def __init__(
         self,

@@ -65,12 +65,6 @@ def loads(text: str, *, name: str, now: datetime, pack: flows.Pack) -> Shop:
     return shop
 
 
-def with_settings(pack: flows.Pack, shop: Shop) -> flows.Pack:
-    """Return the pack with the settings that the shop file sets."""
-    settings = {**pack.manifest.settings, **shop.settings}
-    return pack.model_copy(update={"manifest": pack.manifest.model_copy(update={"settings": settings})})
-
-
 class _Written(int):
     """A whole number that remembers how it was written (+7999…, 00123); see `shop.written`."""
 

@@ -177,4 +177,3 @@ def _without_secrets(address: str) -> str:
     return found._replace(netloc=found.netloc.rpartition("@")[2], query="").geturl()
 
 
-__all__ = ["SILENT_SECONDS", "health", "look"]

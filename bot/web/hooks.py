@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from bot import signs
 from bot.channels import Channel, Receive
+from bot.channels.hooks import AGAIN_SECONDS
 from bot.channels.polling import PASSING
 from bot.errors import FirstlineError
 from bot.web.parts import Parts
@@ -22,7 +23,7 @@ BODY_BYTES = 1_000_000
 """An update is a few kilobytes."""
 SECONDS = 7.0
 """For reading, storing and answering: VK calls again after some 8 s, Telegram after 60."""
-LATER = {"Retry-After": "5"}
+LATER = {"Retry-After": str(AGAIN_SECONDS)}
 CLOSE = {"Connection": "close"}
 """The rest of such a call is not read."""
 

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, inspect
 
 from bot import database
 from bot.errors import StoreUnavailable
@@ -30,7 +30,14 @@ class TestMigrate:
         assert ours == []
 
     def test_doing_it_again_changes_nothing(self, address: str) -> None:
-        database.migrate(address)
+        engine = create_engine(database.engine_url(address))
+        try:
+            before = inspect(engine).get_table_names()
+            database.migrate(address)
+            assert inspect(engine).get_table_names() == before
+            assert "messages" in before
+        finally:
+            engine.dispose()
 
     def test_several_processes_at_once(self, postgres: str) -> None:
         empty = database.with_database(postgres, "migrated_at_once")

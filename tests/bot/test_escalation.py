@@ -200,9 +200,7 @@ class TestClock:
         assert (await joined.request()).transfer_seconds == 30
 
     async def test_limits_are_settings_of_the_pack(self, joined: World) -> None:
-        pack = joined.desk.pack
-        settings = {**pack.manifest.settings, "escalation_warn_seconds": 5, "escalation_seconds": 10}
-        strict = pack.model_copy(update={"manifest": pack.manifest.model_copy(update={"settings": settings})})
+        strict = joined.desk.pack.with_settings({"escalation_warn_seconds": 5, "escalation_seconds": 10})
         running = escalation.running(strict, await joined.request(), START + timedelta(seconds=10))
         assert running == escalation.Running(10, Mark.OVERDUE)
 

@@ -144,6 +144,7 @@ class TestWorking:
             for chat in ("c1", "c2", "c3"):
                 await world.receive(world.incoming(chat, text="привет"))
             await until(lambda: len(world.channels["telegram"].sent) == 3)
+        assert {one.chat for one in world.channels["telegram"].sent} == {"c1", "c2", "c3"}
 
     async def test_a_job_that_fails_is_tried_again(self, world: World) -> None:
         tries: list[int] = []

@@ -68,6 +68,8 @@ async def test_two_bots_have_a_leader_each(address: str) -> None:
     first, second = Candidate(address, "telegram:1"), Candidate(address, "telegram:2")
     async with running(first, second):
         await until(lambda: first.at_work == second.at_work == 1)
+        assert first.leader.leading
+        assert second.leader.leading
 
 
 async def test_who_loses_the_connection_stops_and_somebody_leads_again(address: str) -> None:
@@ -78,6 +80,7 @@ async def test_who_loses_the_connection_stops_and_somebody_leads_again(address: 
         await lose_connections(address)
         await until(lambda: first.begun + second.begun == begun + 1)
         await until(lambda: first.at_work + second.at_work == 1)
+        assert first.leader.leading != second.leader.leading
 
 
 async def test_a_leader_that_stands_still_is_relieved(address: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,8 +60,7 @@ class TestConditions:
     def test_a_new_order_is_confirmed_in_place_or_placed_anew_by_setting(
         self, setting: bool, confirm: str, new: str
     ) -> None:
-        settings = {**PACK.manifest.settings, "new_order_confirm_in_place": setting}
-        pack = PACK.model_copy(update={"manifest": PACK.manifest.model_copy(update={"settings": settings})})
+        pack = PACK.with_settings({"new_order_confirm_in_place": setting})
         rule, allowed = decided({"status": "new"}, pack)
         assert (rule, allowed["confirm"], allowed["new_order"]) == (("ACTION-10",), confirm, new)
 

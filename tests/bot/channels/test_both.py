@@ -231,6 +231,7 @@ class TestTyping:
         await polling.channel.typing("nonsense")
         await polling.server.__aexit__()
         await polling.channel.typing("42")
+        assert polling.typed() == []
 
 
 class TestSending:

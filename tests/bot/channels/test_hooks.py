@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 
 import pytest
 
-from bot.channels import HookAnswer, Incoming, Kind, hooks
+from bot.channels import HookAnswer, Incoming, Kind
 from bot.channels.hooks import Intake
 from bot.channels.polling import POISON_TRIES
 from bot.errors import StoreUnavailable
@@ -50,15 +49,6 @@ async def test_tries_are_counted_for_each_update() -> None:
         assert (await take(intake, ValueError("odd"), str(number))).status == 500
     assert (await take(intake, None, "0")).status == 200
     assert (await take(intake, ValueError("odd"), "0")).status == 500
-
-
-async def test_a_store_that_hangs_counts_as_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hooks, "TAKE_SECONDS", 0.02)
-
-    async def receive(update: Incoming) -> None:
-        await asyncio.sleep(60)
-
-    assert (await Intake().take(receive, update())).status == 503
 
 
 async def test_the_customers_words_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:

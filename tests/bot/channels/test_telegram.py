@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import traceback
 from typing import Any
 
@@ -152,9 +153,12 @@ class TestReceiving:
 
     async def test_a_limit_on_polling_is_waited_for(self, telegram: TelegramRig) -> None:
         telegram.server.faults.add("getUpdates", too_many(1))
+        begun = time.monotonic()
         await telegram.start()
         telegram.server.writes(42, "раз")
         await telegram.received(1)
+        assert time.monotonic() - begun >= 1.0
+        assert telegram.server.calls.count("getUpdates") <= 3
 
     async def test_what_was_stored_is_confirmed_to_telegram(self, telegram: TelegramRig) -> None:
         await telegram.start()

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
-from typing import Any
 
 import aiohttp
 import pytest
@@ -14,7 +13,7 @@ from aiohttp import web
 
 import flows
 from bot import signs
-from bot.channels import HookAnswer, Kind, hooks
+from bot.channels import HookAnswer, Kind
 from bot.channels.polling import POISON_TRIES, Pause
 from bot.channels.telegram import KINDS, TelegramChannel
 from bot.channels.telegram_webhook import NOT_REACHED, NOT_SET, PATH, SECRET_HEADER
@@ -120,19 +119,6 @@ class TestReceiving:
         await until(lambda: len(hooked.server.hook.attempts) == 5)
         assert hooked.server.hook.attempts[:4] == [(number, 503)] * 3 + [(number, 200)]
         assert hooked.public.answers[0].headers["Retry-After"] == "3"
-
-    async def test_a_store_that_hangs_is_a_store_that_is_away(
-        self, hooked: HookRig, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(hooks, "TAKE_SECONDS", 0.05)
-        await hooked.start()
-
-        async def hangs(update: Any) -> None:
-            await asyncio.sleep(60)
-
-        body = json.dumps({"update_id": 1, "message": hooked.server.message(42, text="раз")}).encode()
-        answer = await hooked.channel.hook(hooked.secret(), body, hangs)
-        assert (answer.status, answer.headers) == (503, {"Retry-After": "3"})
 
     async def test_a_lost_answer_brings_the_update_again_with_the_same_id(self, hooked: HookRig) -> None:
         hooked.server.hook.lost_answers = 1

@@ -128,7 +128,7 @@ orders: [{number: 0048213, customer: 7, status: new, ordered_at: -1d, delivery: 
         assert shop.customers[0].phones == ("+79990001234", "+79990001235")
 
     def test_the_shops_settings_go_over_the_packs(self, load: Load, pack: flows.Pack) -> None:
-        changed = shop_file.with_settings(pack, load(FULL)).manifest.settings
+        changed = pack.with_settings(load(FULL).settings).manifest.settings
         assert (changed["shop_name"], changed["pickup_storage_days"]) == ("Лавочка", 5)
         assert changed["return_window_days"] == pack.manifest.settings["return_window_days"]
 
