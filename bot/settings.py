@@ -71,6 +71,27 @@ class Settings(BaseSettings):
     flood_limit: int = Field(default=600, ge=1)
     # so many messages of one customer are stored in an hour; what is above is counted and left out
 
+    session_hours: float = Field(default=12.0, gt=0)
+    # a person at the desk who asks for no page for so long signs in again
+    away_seconds: float = Field(default=120.0, gt=0)
+    # an agent on shift whose pages are all closed for so long is off shift
+    undo_seconds: float = Field(default=5.0, ge=0)
+    # in which an agent's action can be undone
+    desk_url: str | None = None
+    # https://… under which agents reach the desk; none: http on loopback only
+    oidc_issuer: str | None = None
+    # https://… of the company's own sign-in (OpenID Connect); none: passwords of Firstline
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_name_claim: str = "preferred_username"
+    # what holds the agent's name
+    telegram_desks: dict[int, list[str]] = Field(default_factory=dict)
+    # forum groups where agents work too: {"-1001234567890": ["general", "express"]}
+    events_url: str | None = None
+    # an outside help desk that is told of requests
+    events_secret: SecretStr | None = None
+    # what each such call is signed with
+
     files_url: str | None = None
     # s3://bucket/folder for attachments; none: a folder in `home`
     s3_endpoint: str | None = None

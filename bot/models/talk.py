@@ -69,6 +69,8 @@ class Conversation(Base):
     # the customer has blocked us since
     no_buttons: Mapped[bool] = mapped_column(default=False, server_default=sql("false"))
     # the customer's app shows none: they are sent as a numbered list
+    spam_at: Mapped[datetime | None]
+    # an agent has marked it as spam: what comes from it opens no request
     created_at: Mapped[datetime]
 
 
@@ -167,7 +169,7 @@ class File(Base):
     request_id: Mapped[int | None] = mapped_column(ForeignKey("requests.id"), index=True)
     # the request that it belongs to
     ref: Mapped[str]
-    # what the channel fetches it by
+    # what the channel fetches it by; empty: an agent's own file, which is sent from the store
     size: Mapped[int | None]
     # bytes: what the messenger said, and when kept, what came
     mime: Mapped[str | None]
@@ -185,7 +187,8 @@ class File(Base):
 
 
 class Pace(Base):
-    """When the next message may go out, by messenger and by chat: shared by all processes that send."""
+    """Rates that all processes keep together (GCRA), a row for each: of sending, by messenger and chat (`bot.pace`), of a
+    customer's edits and of being told of a flood (`bot.limits`), of guesses at a number (`bot.guesses`)."""
 
     __tablename__ = "paces"
 

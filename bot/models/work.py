@@ -50,11 +50,14 @@ class Request(Base):
         ),
         CheckConstraint("NOT talking OR state IN ('assigned', 'waiting_customer')", name="talking_when_assigned"),
         CheckConstraint("(category IS NULL) OR (due IS NOT NULL)", name="case_has_due"),
+        CheckConstraint("mark BETWEEN 1 AND 5", name="mark"),
         Index(
             "uq_requests_one_live_handoff", "conversation_id", unique=True,
             postgresql_where=sql("NOT task AND state IN ('queued', 'assigned', 'waiting_customer', 'solved')"),
         ),
         Index("ix_requests_waiting", "queue", "opened_at", postgresql_where=sql("state = 'queued'")),
+        Index("ix_requests_live", "state", "queue", postgresql_where=sql("state IN ('queued', 'assigned', 'waiting_customer')")),
+        Index("ix_requests_target", "target_at", postgresql_where=sql("answered_at IS NULL AND ended_at IS NULL")),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -121,6 +124,23 @@ class Request(Base):
     resolution: Mapped[str | None]
     resolved_category: Mapped[str | None]
     solution: Mapped[str | None]
+    target_at: Mapped[datetime | None]
+    # by when a person has to have answered first (the queue's target, in its working hours)
+    warned_at: Mapped[datetime | None]
+    # the desk was warned that this is near …
+    breached_at: Mapped[datetime | None]
+    # … and that it has passed without an answer
+    waits_for_opening: Mapped[bool] = mapped_column(default=False, server_default=sql("false"))
+    # it came while the queue was closed, and its customer is told when that opens
+    call_phone: Mapped[str | None]
+    # a promised call: the number, E.164; when is `due`
+    joined_into: Mapped[int | None] = mapped_column(ForeignKey("requests.id"))
+    # it goes on in this request of the same customer
+    mark: Mapped[int | None]
+    # 1 to 5, by the customer
+    mark_asked_at: Mapped[datetime | None]
+    marked_at: Mapped[datetime | None]
+    mark_comment: Mapped[str | None]
 
     conversation: Mapped[Conversation] = relationship(lazy="raise")
     agent: Mapped[Agent | None] = relationship(lazy="raise", foreign_keys=[agent_id])
@@ -159,3 +179,16 @@ class Agent(Base):
     skills: Mapped[list[str]] = mapped_column(default=list)
     role: Mapped[str] = mapped_column(default="agent")
     on_shift: Mapped[bool] = mapped_column(Boolean, default=False)
+    capacity: Mapped[int] = mapped_column(default=5, server_default=sql("5"))
+    # requests at the same time that are given to them by the system; they may take more by hand
+    seen_at: Mapped[datetime | None]
+    # the last sign of life of a page of theirs; None while on shift: they work without a browser
+    password: Mapped[str | None]
+    # argon2 digest; None: they cannot sign in with one
+    password_temporary: Mapped[bool] = mapped_column(default=False, server_default=sql("false"))
+    # set by somebody else: to be changed at the first sign-in
+    disabled_at: Mapped[datetime | None]
+    telegram_id: Mapped[str | None] = mapped_column(unique=True)
+    # who they are in a Telegram desk
+    quiet: Mapped[bool] = mapped_column(default=False, server_default=sql("false"))
+    # no sound at a new request
