@@ -55,6 +55,8 @@ CHANNEL_PAUSE = 5.0
 TOKEN_PAUSE = 60.0
 STORED_WITHIN = 10.0
 """Seconds that what has come in already gets to be stored when the process is stopped."""
+PAGES = 8
+"""Connections for the desk's pages."""
 FETCHERS = 2
 """Conversations whose attachments one process fetches at the same time."""
 
@@ -136,7 +138,8 @@ class Assistant:
         self.kinds = {kind: number for role, kind, number in kinds if role in self.roles}
         # the jobs that this process does, and how many of each at the same time
         at_work = sum(self.kinds.values())
-        self.engine = database.make_engine(address, size=at_work + 2)
+        pages = PAGES if Role.CONSOLE in self.roles else 0
+        self.engine = database.make_engine(address, size=at_work + pages + 2)
         self.sessions = database.make_sessions(self.engine)
         self.jobs = jobs.Jobs(
             address,

@@ -26,13 +26,14 @@ from bot.chat import RunClock, Script, SwitchedNlu, Switches
 from bot.clients.nlu import NluServices
 from bot.errors import DeliveryFailed, FirstlineError, NluUnavailable, SettingsInvalid
 from bot.home import Home
+from bot.live import Live
 from bot.progress import Steps, on_console
 from bot.roles import EVERYTHING, Role
 from bot.scripted import dump
 from bot.settings import Settings
 
 if TYPE_CHECKING:
-    from bot import web
+    from bot import console, web
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +138,8 @@ async def run(settings: Settings, console: Console, *, roles: Collection[Role] =
             assistant = Assistant(address, content, nlu, settings=settings, roles=roles)
             assistant.connect()
             await stack.enter_async_context(assistant)
-            pages = make_app(_parts(assistant, nlu if thinks else None))
+            shown = await stack.enter_async_context(_desk(assistant)) if Role.CONSOLE in roles else None
+            pages = make_app(_parts(assistant, nlu if thinks else None, shown))
             page = await stack.enter_async_context(serving(pages, settings.http_host, settings.http_port))
         if not assistant.channels:
             console.print("No channel: set FIRSTLINE_TELEGRAM_TOKEN or FIRSTLINE_VK_TOKEN to connect a messenger.")
@@ -160,8 +162,20 @@ async def run(settings: Settings, console: Console, *, roles: Collection[Role] =
     return 0
 
 
-def _parts(assistant: Assistant, nlu: NluServices | None) -> web.Parts:
-    """What the pages of health and metrics and the webhooks need of a process."""
+@contextlib.asynccontextmanager
+async def _desk(assistant: Assistant) -> AsyncIterator[console.Parts]:
+    """What the desk's pages need of a process, which hears of changes for the time of the block."""
+    from bot.console import Parts
+
+    async with Live(assistant.address) as live:
+        yield Parts(
+            sessions=assistant.sessions, desk=assistant.desk, live=live, clock=assistant.clock, crm=assistant.tools.crm,
+            files=assistant.files.store, settings=assistant.settings, channels=assistant.channels,
+        )  # fmt: skip
+
+
+def _parts(assistant: Assistant, nlu: NluServices | None, desk: console.Parts | None = None) -> web.Parts:
+    """What the pages of health and metrics, the webhooks and the desk need of a process."""
     from bot.web import Parts
 
     settings = assistant.settings
@@ -170,6 +184,7 @@ def _parts(assistant: Assistant, nlu: NluServices | None) -> web.Parts:
         roles=assistant.roles, engine=assistant.engine, channels=assistant.channels,
         receive=assistant.receive if Role.RECEIVER in assistant.roles else None, nlu=nlu.models if nlu is not None else None,
         webhooks=settings.public_url is not None, stalled=settings.stalled_seconds,
+        console=desk,
     )  # fmt: skip
 
 

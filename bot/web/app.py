@@ -1,11 +1,11 @@
-"""The FastAPI app of a process: webhooks, health, metrics. The desk is mounted on the same app."""
+"""The FastAPI app of a process: webhooks, health, metrics. the desk."""
 
 from __future__ import annotations
 
 from fastapi import FastAPI, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from bot import metrics
+from bot import console, metrics
 from bot.web.figures import snapshot
 from bot.web.health import health
 from bot.web.hooks import hooks
@@ -17,6 +17,9 @@ def make_app(parts: Parts) -> FastAPI:
     app = FastAPI(title="Firstline", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(hooks(parts))
     app.include_router(health(parts))
+
+    if parts.console is not None:
+        console.mount(app, parts.console)
 
     @app.get("/metrics")
     async def scrape() -> Response:

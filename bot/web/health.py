@@ -175,5 +175,3 @@ def _without_secrets(address: str) -> str:
     """An address without user and password."""
     found = urlsplit(address)
     return found._replace(netloc=found.netloc.rpartition("@")[2], query="").geturl()
-
-

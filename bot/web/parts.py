@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bot import console
 from bot.channels import Channel, Receive
 from bot.roles import EVERYTHING
 
@@ -26,5 +27,7 @@ class Parts:
     nlu: Models | None = None
     webhooks: bool = False
     # the messengers call us: a channel that fetches nothing is no sign of trouble
+    console: console.Parts | None = None
+    # None: no desk here
     stalled: float = 20.0
     # seconds after which a worker without a sign of life counts as dead

@@ -1,0 +1,229 @@
+"""Pages that change by themselves: one WebSocket for each open page, one rendering for all that show the same.
+
+A `View` says which changes concern it and renders its fragments. Pages with the same `View.key` share one: with a hundred
+agents before the same queue a change is read and rendered once. Only fragments that came out otherwise are sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Protocol
+
+import htpy as h
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from sqlalchemy import or_, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from bot.console.parts import Parts, parts_of
+from bot.console.seat import Seat
+from bot.live import Change
+from bot.models import Agent
+
+log = logging.getLogger(__name__)
+
+TOGETHER_SECONDS = 0.06
+"""Changes that come within so long of each other are shown together."""
+EVERY_SECONDS = 0.25
+"""A view is rendered at most so often."""
+SEEN_SECONDS = 20.0
+"""How often an open page says that its agent is there."""
+UNSENT = 8
+"""Messages that may wait for a slow browser; then it is sent everything anew."""
+
+
+class View(Protocol):
+    """What a page shows that changes by itself."""
+
+    key: Hashable
+    # pages with the same key show the same
+
+    def concerns(self, change: Change) -> bool:
+        """Whether a change may alter what is shown."""
+        ...
+
+    async def fragments(self) -> Sequence[h.Element]:
+        """The parts of the page as they are now, each an element with an id."""
+        ...
+
+    async def hear(self, said: Mapping[str, Any]) -> None:
+        """Something that the page says (an agent types). Unknown things are ignored."""
+        return
+
+
+MakeView = Callable[[Parts, Seat, Mapping[str, str]], Awaitable["View | None"]]
+"""Makes a view from the query of a page; None: there is no such thing, or it is not theirs to see."""
+SeatOf = Callable[[WebSocket], Awaitable[Seat | None]]
+"""Who is signed in, None: nobody."""
+SIGNED_OUT, NOT_FOUND = 4401, 4404
+"""Why a socket is closed for good."""
+VIEWS: dict[str, MakeView] = {}
+"""Views by name; pages register theirs when they are imported."""
+
+
+class _Screen:
+    """One open page."""
+
+    def __init__(self) -> None:
+        self.waiting: asyncio.Queue[str] = asyncio.Queue(UNSENT)
+        self.behind = True
+        # it has to be sent everything
+
+    def put(self, whole: str, changed: str) -> None:
+        """Give it what has changed; a browser that does not keep up gets everything later."""
+        told = whole if self.behind else changed
+        if not told:
+            return
+        try:
+            self.waiting.put_nowait(told)
+            self.behind = False
+        except asyncio.QueueFull:
+            self.behind = True
+
+
+class _Shared:
+    """A view, and the pages that show it."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.screens: set[_Screen] = set()
+        self.task: asyncio.Task[None] | None = None
+        self.asked = asyncio.Event()
+        self._sent: dict[str, bytes] = {}
+
+    async def run(self, parts: Parts) -> None:
+        """Render now and after each change that concerns the view, until cancelled."""
+        with parts.live.listening() as listener:
+            changes = asyncio.create_task(self._hear(listener.read))
+            try:
+                while True:
+                    await self.asked.wait()
+                    await asyncio.sleep(TOGETHER_SECONDS)
+                    self.asked.clear()
+                    await self._show()
+                    await asyncio.sleep(EVERY_SECONDS)
+            finally:
+                changes.cancel()
+
+    async def _hear(self, read: Callable[[], Awaitable[list[Change]]]) -> None:
+        while True:
+            if any(one.kind == "everything" or self.view.concerns(one) for one in await read()):
+                self.asked.set()
+
+    async def _show(self) -> None:
+        try:
+            made = [(str(one), one) for one in await self.view.fragments()]
+        except Exception:
+            log.exception("view_failed", extra={"view": type(self.view).__name__})
+            return
+        changed = []
+        for place, (text, _) in enumerate(made):
+            digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+            if self._sent.get(str(place)) != digest:
+                changed.append(text)
+                self._sent[str(place)] = digest
+        whole = "".join(text for text, _ in made)
+        for screen in self.screens:
+            screen.put(whole, "".join(changed))
+
+
+class Hub:
+    """All open pages of a process."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._shared: dict[Hashable, _Shared] = {}
+
+    @contextlib.contextmanager
+    def _joined(self, view: View) -> Iterator[_Screen]:
+        shared = self._shared.get(view.key)
+        if shared is None:
+            shared = self._shared[view.key] = _Shared(view)
+            shared.task = asyncio.create_task(shared.run(self._parts), name="view")
+        screen = _Screen()
+        shared.screens.add(screen)
+        shared.asked.set()
+        try:
+            yield screen
+        finally:
+            shared.screens.discard(screen)
+            if not shared.screens and shared.task is not None:
+                shared.task.cancel()
+                del self._shared[view.key]
+
+    async def serve(self, socket: WebSocket, seat: Seat, view: View, seat_of: SeatOf) -> None:
+        """Keep one page up to date until it is closed, or nobody is signed in there any more."""
+        with self._joined(view) as screen:
+            try:
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(_send(socket, screen))
+                    group.create_task(self._seen(socket, seat, seat_of))
+                    await _hear(socket, view)
+            except* (_Closed, WebSocketDisconnect):
+                pass
+
+    async def _seen(self, socket: WebSocket, seat: Seat, seat_of: SeatOf) -> None:
+        """Note that the agent has a page open; end it when they are signed out."""
+        while True:
+            now = self._parts.clock.now()
+            old = now - timedelta(seconds=SEEN_SECONDS / 2)
+            stale = or_(Agent.seen_at.is_(None), Agent.seen_at < old)
+            try:
+                async with self._parts.sessions.begin() as session:
+                    await session.execute(update(Agent).where(Agent.id == seat.id, stale).values(seen_at=now))
+                signed_in = await seat_of(socket) is not None
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("seen_not_noted", extra={"error": type(error).__name__})
+            else:
+                if not signed_in:
+                    await socket.close(SIGNED_OUT)
+                    raise _Closed
+            await asyncio.sleep(SEEN_SECONDS)
+
+
+async def _send(socket: WebSocket, screen: _Screen) -> None:
+    while True:
+        text = await screen.waiting.get()
+        try:
+            await socket.send_text(text)
+        except RuntimeError:  # closed at the same moment
+            raise _Closed from None
+
+
+async def _hear(socket: WebSocket, view: View) -> None:
+    while True:
+        try:
+            said = json.loads(await socket.receive_text())
+        except ValueError:
+            continue
+        if isinstance(said, dict):
+            await view.hear(said)
+
+
+class _Closed(Exception):
+    """The page was closed."""
+
+
+def sockets(seat_of: SeatOf) -> APIRouter:
+    """The route of all pages' sockets."""
+    router = APIRouter()
+
+    @router.websocket("/live")
+    async def socket(websocket: WebSocket) -> None:
+        seat = await seat_of(websocket)
+        make = VIEWS.get(websocket.query_params.get("view", ""))
+        parts = parts_of(websocket)
+        view = await make(parts, seat, dict(websocket.query_params)) if seat is not None and make is not None else None
+        if seat is None or view is None:
+            await websocket.accept()  # a refused handshake would not tell the page why
+            await websocket.close(NOT_FOUND if seat is not None else SIGNED_OUT)
+            return
+        await websocket.accept()
+        await websocket.app.state.hub.serve(websocket, seat, view, seat_of)
+
+    return router

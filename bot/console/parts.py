@@ -1,0 +1,42 @@
+"""What the desk's pages need of a process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from fastapi import Request, WebSocket
+
+import flows
+from bot.channels import Channel
+from bot.clients import Crm
+from bot.clock import Clock
+from bot.database import Sessions
+from bot.file_store import FileStore
+from bot.live import Live
+from bot.settings import Settings
+from bot.timeline import Desk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The store, the content, the shop's systems, and what tells of changes."""
+
+    sessions: Sessions
+    desk: Desk
+    live: Live
+    clock: Clock
+    crm: Crm
+    files: FileStore
+    settings: Settings
+    channels: dict[str, Channel]
+
+    @property
+    def pack(self) -> flows.Pack:
+        """The content."""
+        return self.desk.pack
+
+
+def parts_of(connection: Request | WebSocket) -> Parts:
+    """The parts of the process that a page is asked of."""
+    return cast(Parts, connection.app.state.console)

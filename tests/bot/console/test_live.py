@@ -1,0 +1,116 @@
+"""A page is told what others changed, once, however many show the same."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import htpy as h
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from bot import agents
+from bot.console import live
+from bot.console.live import VIEWS
+from bot.live import Change
+from tests.bot.console.conftest import Pages
+
+
+@dataclass
+class Counter:
+    """A view of two parts, of which one changes."""
+
+    key: str = "counter"
+    made: int = 0
+    said: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def concerns(self, change: Change) -> bool:
+        return change.kind == "typing" and change.conversation == 1
+
+    async def fragments(self) -> list[h.Element]:
+        self.made += 1
+        return [h.p("#same")["always"], h.p("#count")[str(self.made)]]
+
+    async def hear(self, said: Mapping[str, Any]) -> None:
+        self.said.append(said)
+
+
+@pytest.fixture
+def counter() -> Iterator[Counter]:
+    view = Counter()
+
+    async def make(*_: object) -> Counter:
+        return view
+
+    VIEWS["counter"] = make
+    yield view
+    del VIEWS["counter"]
+
+
+def _socket(pages: Pages, query: str = "view=counter", agent: str | None = "anna") -> connect:
+    address = pages.address.replace("http", "ws")
+    headers = {"X-Test-Agent": agent} if agent else {}
+    return connect(f"{address}/desk/live?{query}", additional_headers=headers)
+
+
+async def test_a_page_gets_everything_first_and_then_what_differs(pages: Pages, counter: Counter) -> None:
+    await pages.world.agent("anna", title="Анна")
+    async with _socket(pages) as socket:
+        assert await asyncio.wait_for(socket.recv(), 10) == '<p id="same">always</p><p id="count">1</p>'
+        pages.parts.live.tell(Change(kind="typing", conversation=2))  # concerns others
+        pages.parts.live.tell(Change(kind="typing", conversation=1))
+        assert await asyncio.wait_for(socket.recv(), 10) == '<p id="count">2</p>'
+
+
+async def test_pages_that_show_the_same_are_rendered_once(pages: Pages, counter: Counter) -> None:
+    await pages.world.agent("anna", title="Анна")
+    async with _socket(pages) as one:
+        await asyncio.wait_for(one.recv(), 10)
+        async with _socket(pages) as two:
+            await asyncio.wait_for(two.recv(), 10)
+            made = counter.made
+            for _ in range(5):
+                pages.parts.live.tell(Change(kind="typing", conversation=1))
+            await asyncio.wait_for(one.recv(), 10)
+            await asyncio.wait_for(two.recv(), 10)
+            assert counter.made == made + 1
+
+
+async def test_what_a_page_says_reaches_its_view(pages: Pages, counter: Counter) -> None:
+    await pages.world.agent("anna", title="Анна")
+    async with _socket(pages) as socket:
+        await asyncio.wait_for(socket.recv(), 10)
+        await socket.send("no json")
+        await socket.send('{"typing": true}')
+        pages.parts.live.tell(Change(kind="typing", conversation=1))
+        await asyncio.wait_for(socket.recv(), 10)
+    assert counter.said == [{"typing": True}]
+
+
+async def test_an_open_page_says_that_its_agent_is_there(pages: Pages, counter: Counter) -> None:
+    await pages.world.agent("anna", title="Анна")
+    async with _socket(pages) as socket:
+        await asyncio.wait_for(socket.recv(), 10)
+        for _ in range(100):
+            async with pages.world.sessions() as session:
+                found = await agents.get(session, "anna")
+                if found.seen_at == pages.world.clock.now():
+                    return
+            await asyncio.sleep(0.05)
+    pytest.fail("seen_at was never written")
+
+
+@pytest.mark.parametrize(
+    ("query", "agent", "code"), [("view=counter", None, live.SIGNED_OUT), ("view=other", "anna", live.NOT_FOUND)]
+)
+async def test_a_socket_without_a_person_or_a_view_is_closed_with_the_reason(
+    pages: Pages, counter: Counter, query: str, agent: str | None, code: int
+) -> None:
+    await pages.world.agent("anna", title="Анна")
+    async with _socket(pages, query, agent) as socket:
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(socket.recv(), 10)
+        assert socket.close_code == code
