@@ -1,0 +1,16 @@
+"""The desk: what agents do with requests. An action that is not possible now is refused by an error with status 409.
+
+Each function takes the agent's name and the conversation's id (`request_id`: which of its requests, where the agent has
+several), locks the conversation, and does everything in the session's transaction: the change, its line in the timeline,
+the message to the customer, the event for listeners. What can be undone for a few seconds goes through `bot.planned`.
+"""
+
+from bot.desk.ending import resolve, wait
+from bot.desk.passing import decline, transfer
+from bot.desk.shift import shift_off, shift_on
+from bot.desk.speaking import hold, note, reply
+from bot.desk.taking import read, take
+
+__all__ = [
+    "decline", "hold", "note", "read", "reply", "resolve", "shift_off", "shift_on", "take", "transfer", "wait",
+]  # fmt: skip

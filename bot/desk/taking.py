@@ -1,0 +1,81 @@
+"""Taking requests: never the same one to two agents, and whoever takes one is shown all of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import conversations, queues
+from bot.desk.hands import hand_to, in_hand, live_of, on_shift
+from bot.errors import AlreadyYours, NothingToTake, NotYourQueue, RequestGone, RequestReserved, RequestTaken
+from bot.models import Agent, Conversation, Request, State
+from bot.timeline import Desk, log_event, notify, show_request, tell_of
+
+
+async def take(
+    session: AsyncSession,
+    desk: Desk,
+    agent_name: str,
+    *,
+    now: datetime,
+    conversation_id: int | None = None,
+    request_id: int | None = None,
+) -> Request:
+    """Give the agent the next request of their queues, or the one of a conversation. Never the same to two agents.
+
+    `request_id`: which of the conversation's.
+    """
+    agent = await on_shift(session, agent_name)
+    found = await queues.candidates(session, agent, now=now, conversation_id=conversation_id)
+    waiting = [one for one in found if request_id in (None, one.id)]
+    if not waiting and conversation_id is not None:
+        raise await _why_not(session, agent, conversation_id, request_id, now)
+    for skip in (True, False):  # first what nobody is at, then wait for whoever is
+        for one in waiting:
+            conversation = await conversations.lock(session, one.conversation_id, skip=skip)
+            if conversation is None:
+                continue
+            request = await session.get(Request, one.id, with_for_update=True, populate_existing=True)
+            if request is not None and request.state == State.QUEUED:
+                await _assign(session, desk, conversation, request, agent, now=now)
+                return request
+    if conversation_id is not None and waiting:
+        raise RequestTaken
+    raise NothingToTake
+
+
+async def _assign(
+    session: AsyncSession, desk: Desk, conversation: Conversation, request: Request, agent: Agent, *, now: datetime
+) -> None:
+    await hand_to(session, conversation, request, agent, now=now)
+    await log_event(session, request, "assigned", now, agent=agent.name)
+    tell_of(session, conversation, "state", request=request.number, state=State.ASSIGNED)
+    await show_request(session, conversation, request, agent)
+    if request.talking:
+        await notify(session, desk, conversation, desk.pack.manifest.notices.assigned, request, now=now)
+
+
+async def read(
+    session: AsyncSession, agent_name: str, conversation_id: int, *, request_id: int | None = None
+) -> Request:
+    """Show an agent their request once more, in full."""
+    agent, conversation, request = await in_hand(session, agent_name, conversation_id, request_id)
+    await show_request(session, conversation, request, agent)
+    return request
+
+
+async def _why_not(
+    session: AsyncSession, agent: Agent, conversation_id: int, request_id: int | None, now: datetime
+) -> Exception:
+    """Why the request of a conversation cannot be taken."""
+    there = [one for one in await live_of(session, conversation_id) if request_id in (None, one.id)]
+    for request in there:
+        if request.state == State.QUEUED:
+            reserved = request.claim_until is not None and request.claim_until > now
+            return RequestReserved() if reserved else NotYourQueue()
+    if request_id is None:
+        return RequestTaken() if there else NothingToTake()
+    if not there:
+        return RequestGone()
+    return AlreadyYours() if there[0].agent_id == agent.id else RequestTaken()
