@@ -138,6 +138,8 @@ class ApiKey(Base):
     digest: Mapped[str] = mapped_column(unique=True)
     agent_id: Mapped[int] = mapped_column(ForeignKey("agents.id"))
     # in whose name it works
+    phones: Mapped[bool] = mapped_column(default=False, server_default=sql("false"))
+    # it is told customers' numbers in full
     at: Mapped[datetime]
     used_at: Mapped[datetime | None]
     disabled_at: Mapped[datetime | None]
@@ -153,7 +155,6 @@ class ApiCall(Base):
     # the caller's Idempotency-Key
     digest: Mapped[str]
     # of method, path and body: another call under the same key is refused
-    status: Mapped[int | None]
-    # None: in hand
-    body: Mapped[dict[str, Any] | None]
+    status: Mapped[int]
+    body: Mapped[dict[str, Any]]
     at: Mapped[datetime] = mapped_column(index=True)

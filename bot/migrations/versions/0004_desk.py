@@ -45,6 +45,7 @@ def upgrade() -> None:
     sa.Column('name', sa.Text(), nullable=False),
     sa.Column('digest', sa.Text(), nullable=False),
     sa.Column('agent_id', sa.BigInteger(), nullable=False),
+    sa.Column('phones', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('used_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('disabled_at', sa.DateTime(timezone=True), nullable=True),
@@ -67,8 +68,8 @@ def upgrade() -> None:
     sa.Column('api_key', sa.Text(), nullable=False),
     sa.Column('key', sa.Text(), nullable=False),
     sa.Column('digest', sa.Text(), nullable=False),
-    sa.Column('status', sa.BigInteger(), nullable=True),
-    sa.Column('body', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.Column('status', sa.BigInteger(), nullable=False),
+    sa.Column('body', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
     sa.ForeignKeyConstraint(['api_key'], ['api_keys.name'], name=op.f('fk_api_calls_api_key')),
     sa.PrimaryKeyConstraint('api_key', 'key', name=op.f('pk_api_calls'))
