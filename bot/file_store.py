@@ -1,6 +1,6 @@
 """Where attachments are kept: a folder of the data folder, or an S3-compatible bucket; streamed, and whole or not at all.
 
-Keys are made here: the day, the id of the file's row, and chance. Nothing of what the sender calls the file is in them.
+Keys are made here: the day, the id of the file's row if there is one yet, and chance. Nothing of what the sender calls the file is in them.
 """
 
 from __future__ import annotations
@@ -117,14 +117,8 @@ def folder(path: Path) -> FileStore:
 
 
 def new_key(file_id: int, day: date) -> str:
-    """A key that was never used: `<day>/<id of the row>-<chance>`."""
+    """A key that was never used: `<day>/<id of the row>-<chance>`; `file_id` is 0 where the row comes after the bytes."""
     return f"{day.isoformat()}/{file_id}-{secrets.token_hex(16)}"
-
-
-def file_of(key: str) -> int:
-    """The id of the row that a key was made for; 0 when it is none of ours."""
-    number = key.rpartition("/")[2].partition("-")[0]
-    return int(number) if number.isdecimal() and len(number) < 19 else 0
 
 
 def _settle(path: Path) -> None:

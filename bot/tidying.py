@@ -7,11 +7,10 @@ import logging
 import time
 from datetime import timedelta
 
-from sqlalchemy import ARRAY, BigInteger, func, literal, select
+from sqlalchemy import ARRAY, Text, func, literal, select
 
 from bot.errors import FileStoreUnavailable
 from bot.fetching import Files
-from bot.file_store import file_of
 from bot.files import FileState, Reason
 from bot.models import File
 
@@ -73,9 +72,9 @@ async def _clear(work: Files, left_behind: timedelta) -> int:
     today, unused = work.clock.now().date(), []
     for days in range(DAYS):
         keys = await work.store.keys(today - timedelta(days=days), older=left_behind)
-        ids = literal([file_of(key) for key in keys], ARRAY(BigInteger))
+        known = select(File.key).where(File.key == func.any(literal(keys, ARRAY(Text))))
         async with work.sessions() as session:
-            used = set(await session.scalars(select(File.key).where(File.id == func.any(ids)))) if keys else set()
+            used = set(await session.scalars(known)) if keys else set()
         unused += [key for key in keys if key not in used]
     await work.store.delete(unused)
     return len(unused)

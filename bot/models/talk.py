@@ -151,11 +151,12 @@ class Message(Base):
 
 
 class File(Base):
-    """A customer's attachment that has bytes: where they are kept, or why not. The bytes are never opened here."""
+    """An attachment that has bytes, a customer's or an agent's own: where they are kept, or why not. They are never opened here."""
 
     __tablename__ = "files"
     __table_args__ = (
         UniqueConstraint("message_id", "place"),
+        UniqueConstraint("key"),
         CheckConstraint("state IN ('waiting', 'kept', 'refused', 'lost')", name="state"),
         CheckConstraint("(state = 'kept') = (key IS NOT NULL)", name="key_when_kept"),
         Index("ix_files_waiting", "conversation_id", "id", postgresql_where=sql("state = 'waiting'")),

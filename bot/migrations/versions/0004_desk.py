@@ -170,6 +170,7 @@ def upgrade() -> None:
     op.add_column('requests', sa.Column('mark_comment', sa.Text(), nullable=True))
     op.create_index('ix_requests_live', 'requests', ['state', 'queue'], unique=False, postgresql_where=sa.text("state IN ('queued', 'assigned', 'waiting_customer')"))
     op.create_index('ix_requests_target', 'requests', ['target_at'], unique=False, postgresql_where=sa.text('answered_at IS NULL AND ended_at IS NULL'))
+    op.create_unique_constraint(op.f('uq_files_key'), 'files', ['key'])
     op.create_foreign_key(op.f('fk_requests_joined_into'), 'requests', 'requests', ['joined_into'], ['id'])
     op.create_check_constraint(op.f('ck_requests_mark'), 'requests', 'mark BETWEEN 1 AND 5')
     op.execute(TELL)
