@@ -24,6 +24,8 @@ from bot.models import File, Message, Request
 
 NOT_KEPT = ("sticker",)
 """Kinds of attachments that say nothing about the matter."""
+OURS = ""
+"""`ref` of an agent's own file: no messenger has it, it is sent from the store."""
 DAY = timedelta(days=1)
 
 
@@ -177,8 +179,9 @@ async def waiting(session: AsyncSession, conversation_id: int) -> list[File]:
 async def kept_bytes(session: AsyncSession, conversation_id: int, *, since: datetime) -> int:
     """Bytes that are kept of what a customer has sent since a moment."""
     total = select(func.coalesce(func.sum(File.size), 0)).where(
-        File.message_id.in_(_lines_with_files(conversation_id)), File.state == FileState.KEPT, File.at > since
-    )
+        File.message_id.in_(_lines_with_files(conversation_id)), File.state == FileState.KEPT, File.at > since,
+        File.ref != OURS,
+    )  # fmt: skip
     return int((await session.execute(total)).scalar_one() or 0)
 
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Literal, Protocol
 
 import flows
 from bot.errors import Rejected
@@ -84,9 +84,25 @@ Receive = Callable[[Incoming], Awaitable[None]]
 """Stores an update for good, or raises; the channel offers the update again then."""
 
 
+MOST_CAPTION = 1000
+"""Characters of the words that go with a file; Telegram takes 1024."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutFile:
+    """A file that goes out."""
+
+    name: str
+    # what the customer's messenger calls it
+    kind: Literal["photo", "file"]
+    # a photo is shown, a file is to be saved
+    mime: str
+    data: bytes = field(repr=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A message to a customer."""
+    """A message to a customer: a text, or one file with an optional caption as its text."""
 
     id: int
     # of the stored message: makes the payloads of buttons, and VK's idempotency key
@@ -99,6 +115,8 @@ class Outgoing:
     # the customer's app shows none
     doubtful: bool = False
     # nobody knows whether an attempt before this one sent it
+    file: OutFile | None = None
+    # the caption has MOST_CAPTION characters at the most; no buttons go with a file
 
 
 @dataclass(frozen=True, slots=True)
