@@ -121,14 +121,14 @@ async def demo(settings: Settings, console: Console) -> int:
                 assistant.connect()
                 await stack.enter_async_context(assistant)
                 step.update(f"{len(content.shop.customers)} customers, {len(content.shop.orders)} orders")
+                page = await stack.enter_async_context(_served(assistant, nlu, any_port=True))
+        console.print(f"The desk: {page}/desk/", highlight=False, soft_wrap=True)
         await _talk(assistant)
     return 0
 
 
 async def run(settings: Settings, console: Console, *, roles: Collection[Role] = EVERYTHING) -> int:
     """Work without a terminal, with the channels whose tokens are set, until stopped."""
-    from bot.web import make_app, serving  # FastAPI takes time that a talk in the terminal need not wait for
-
     content = load_content(settings.pack, settings.shop_file, now=datetime.now(UTC))
     async with contextlib.AsyncExitStack() as stack:
         with on_console(console) as steps:
@@ -138,15 +138,16 @@ async def run(settings: Settings, console: Console, *, roles: Collection[Role] =
             assistant = Assistant(address, content, nlu, settings=settings, roles=roles)
             assistant.connect()
             await stack.enter_async_context(assistant)
-            shown = await stack.enter_async_context(_desk(assistant)) if Role.CONSOLE in roles else None
-            pages = make_app(_parts(assistant, nlu if thinks else None, shown))
-            page = await stack.enter_async_context(serving(pages, settings.http_host, settings.http_port))
+            page = await stack.enter_async_context(_served(assistant, nlu if thinks else None))
         if not assistant.channels:
             console.print("No channel: set FIRSTLINE_TELEGRAM_TOKEN or FIRSTLINE_VK_TOKEN to connect a messenger.")
         names = ", ".join(assistant.channels) or "no channels"
         does = "" if set(roles) == EVERYTHING else f" as {', '.join(sorted(role.value for role in roles))}"
+        desk = f"; the desk: {page}/desk/" if Role.CONSOLE in roles else ""
         console.print(
-            f"Firstline works{does} ({names}; {page}/health/ready). Ctrl-C ends it.", highlight=False, soft_wrap=True
+            f"Firstline works{does} ({names}; {page}/health/ready{desk}). Ctrl-C ends it.",
+            highlight=False,
+            soft_wrap=True,
         )
         log.info(
             "started",
@@ -160,6 +161,24 @@ async def run(settings: Settings, console: Console, *, roles: Collection[Role] =
         gc.freeze()  # the content stays as long as the process; a look through it would hold all else up for a third of a second
         await assistant.run()
     return 0
+
+
+@contextlib.asynccontextmanager
+async def _served(assistant: Assistant, nlu: NluServices | None, *, any_port: bool = False) -> AsyncIterator[str]:
+    """Serve a process's HTTP side for the time of a block; its address. any_port: where the settings' is taken."""
+    from bot.web import make_app, serving  # FastAPI takes time that a scripted talk need not wait for
+
+    settings, roles = assistant.settings, assistant.roles
+    async with contextlib.AsyncExitStack() as stack:
+        desk = await stack.enter_async_context(_desk(assistant)) if Role.CONSOLE in roles else None
+        app = make_app(_parts(assistant, nlu, desk))
+        try:
+            address = await stack.enter_async_context(serving(app, settings.http_host, settings.http_port))
+        except SettingsInvalid:
+            if not any_port:
+                raise
+            address = await stack.enter_async_context(serving(app, settings.http_host, 0))
+        yield address
 
 
 @contextlib.asynccontextmanager
