@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -39,6 +39,19 @@ async def get(session: AsyncSession, name: str) -> Agent:
     if agent is None:
         raise AgentUnknown
     return agent
+
+
+async def find(session: AsyncSession, name: str, *, lock: bool = False) -> Agent | None:
+    """The agent of a name as people type it: in whatever case, unless somebody has exactly this one."""
+    typed = name.strip()
+    asked = select(Agent).where(or_(Agent.name == typed, func.lower(Agent.name) == typed.lower()))
+    asked = asked.order_by((Agent.name == typed).desc(), Agent.id).limit(1)
+    return await session.scalar(asked.with_for_update(key_share=True) if lock else asked)
+
+
+async def of_telegram(session: AsyncSession, telegram_id: str) -> Agent | None:
+    """The agent who is this user of Telegram."""
+    return await session.scalar(select(Agent).where(Agent.telegram_id == telegram_id))
 
 
 async def everyone(session: AsyncSession) -> Sequence[Agent]:
