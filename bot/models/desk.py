@@ -62,11 +62,11 @@ class Draft(Base):
 
 
 class Planned(Base):
-    """An agent's action that is done in a few seconds unless it is undone."""
+    """An agent's action that is done in a few seconds unless it is undone; or what became of a request without them."""
 
     __tablename__ = "planned"
     __table_args__ = (
-        CheckConstraint("state IN ('planned', 'done', 'undone', 'refused')", name="state"),
+        CheckConstraint("state IN ('planned', 'done', 'undone', 'refused', 'told')", name="state"),
         Index("uq_planned_one_per_request", "request_id", unique=True, postgresql_where=sql("state = 'planned'")),
         Index("ix_planned_due", "due", postgresql_where=sql("state = 'planned'")),
     )
@@ -77,11 +77,13 @@ class Planned(Base):
     action: Mapped[str]
     # name of a function of `bot.desk`
     args: Mapped[dict[str, Any]]
+    last_id: Mapped[int] = mapped_column(default=0, server_default=sql("0"))
+    # the customer's newest line at that moment: what comes later the agent has not seen
     at: Mapped[datetime]
     due: Mapped[datetime]
     state: Mapped[str] = mapped_column(default="planned")
     why: Mapped[str | None]
-    # a sentence for the agent: why it was refused when its time came
+    # a sentence for the agent: why it was refused when its time came, or what they are told
     seen: Mapped[bool] = mapped_column(default=False)
     # the agent has been shown how it ended
 

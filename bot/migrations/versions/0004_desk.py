@@ -35,7 +35,7 @@ TOLD = {
     'messages': 'INSERT OR UPDATE OF text, delivery, edited, attachments, read_at, request_id',
     'files': 'INSERT OR UPDATE OF state',
     'requests': 'INSERT OR UPDATE',
-    'planned': 'INSERT OR UPDATE OF state',
+    'planned': 'INSERT OR UPDATE OF state, seen',
     'agents': 'INSERT OR UPDATE OF title, queues, skills, role, on_shift, capacity, disabled_at, quiet',
 }
 
@@ -136,12 +136,13 @@ def upgrade() -> None:
     sa.Column('agent_id', sa.BigInteger(), nullable=False),
     sa.Column('action', sa.Text(), nullable=False),
     sa.Column('args', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('last_id', sa.BigInteger(), server_default=sa.text('0'), nullable=False),
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('due', sa.DateTime(timezone=True), nullable=False),
     sa.Column('state', sa.Text(), nullable=False),
     sa.Column('why', sa.Text(), nullable=True),
     sa.Column('seen', sa.Boolean(), nullable=False),
-    sa.CheckConstraint("state IN ('planned', 'done', 'undone', 'refused')", name=op.f('ck_planned_state')),
+    sa.CheckConstraint("state IN ('planned', 'done', 'undone', 'refused', 'told')", name=op.f('ck_planned_state')),
     sa.ForeignKeyConstraint(['agent_id'], ['agents.id'], name=op.f('fk_planned_agent_id')),
     sa.ForeignKeyConstraint(['request_id'], ['requests.id'], name=op.f('fk_planned_request_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_planned'))
