@@ -80,6 +80,23 @@ class DeliveryUnknown(DeliveryFailed):
     """The messenger did not say whether the message was sent."""
 
 
+# --------------------------------------------------------------------------------------- forum groups of the desk
+class TopicGone(DeliveryFailed):
+    """The topic was deleted in Telegram: it has to be made anew."""
+
+
+class TopicClosed(DeliveryFailed):
+    """The topic was closed in Telegram: it has to be opened again."""
+
+
+class CardGone(DeliveryFailed):
+    """The message that was to be changed or pinned is not there any more."""
+
+
+class GroupRefused(DeliveryFailed):
+    """The bot cannot work in this group: somebody has to look at its rights there."""
+
+
 # ----------------------------------------------------------------------------------------------------- attachments
 class FileRefused(FirstlineError):
     """An attachment is not kept. `reason` is the word that is stored for it."""

@@ -33,7 +33,7 @@ MOST = 1000
 class Change:
     """Something is different now: which kind of thing, and the ids of it that are known."""
 
-    kind: Literal["message", "request", "planned", "agent", "typing", "everything"]
+    kind: Literal["message", "request", "planned", "agent", "typing", "forum", "everything"]
     conversation: int | None = None
     request: int | None = None
     agent: int | None = None

@@ -29,6 +29,8 @@ class Kind(StrEnum):
     UNBLOCKED = "unblocked"
     OTHER = "other"
     # nothing to answer: a kind that the channel does not know, or the customer's name that has become known
+    DESK = "desk"
+    # no customer's: somebody wrote or pressed in a group where agents work (`Incoming.desk`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,22 @@ class Media:
     size: int | None = None
     # bytes, as far as the messenger says
     mime: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtDesk:
+    """Where something was written or pressed in a group of agents, and by whom."""
+
+    author: str | None = None
+    # the messenger's id of the person; None: in the name of the group itself
+    thread: str | None = None
+    # the topic; None: the general one
+    query: str | None = None
+    # what a press is answered by
+    edited: bool = False
+    # a message was changed
+    rights: bool = False
+    # nobody wrote: what the bot may do in the group has changed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +92,8 @@ class Incoming:
     # the messenger's own id of the message (an edit names the message it changes)
     answer: str | None = None
     # what the channel needed to acknowledge a press
+    desk: AtDesk | None = None
+    # of kind DESK
 
     def called(self, name: str | None) -> Incoming:
         """Return the update with the customer's name."""

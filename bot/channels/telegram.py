@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -80,6 +80,7 @@ class TelegramChannel(Channel):
         description: str = "",
         short_description: str = "",
         contact_title: str | None = None,
+        desks: Collection[int] = (),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         poll_seconds: int = POLL_SECONDS,
         call_seconds: float = CALL_SECONDS,
@@ -93,6 +94,7 @@ class TelegramChannel(Channel):
         deep_links: first part of a link's payload -> words, with {} for the rest (`Commands.links`)
         description, short_description: what the bot says of itself above an empty chat and on its page
         contact_title: title of the button that shares one's number; without it `ask_contact` has no button
+        desks: groups where agents work; what is written in other groups is nobody's
         check_seconds: how often is looked whether the webhook is still ours
         """
         self._session = Session(api_base, seconds=call_seconds)
@@ -103,7 +105,7 @@ class TelegramChannel(Channel):
         self._offsets, self._key = offsets, f"telegram:{self._bot.id}"
         self._commands = Commands(commands or {}, deep_links or {})
         self._profile = Profile(commands or {}, description, short_description)
-        self._contact_title = contact_title
+        self._contact_title, self._desks = contact_title, frozenset(desks)
         self._now, self._poll_seconds, self._pause = now, poll_seconds, pause
         self._webhook: Webhook | None = None
         if public_url:
@@ -216,10 +218,15 @@ class TelegramChannel(Channel):
             return None
         external_id = f"{self._bot.id}:{number}"  # numbers of another bot may be the same
         try:
-            return incoming(update, external_id=external_id, now=self._now(), commands=self._commands)
+            mapped = incoming(
+                update, external_id=external_id, now=self._now(), commands=self._commands, desks=self._desks
+            )
         except Exception as error:  # whatever is odd in one update, the others are not to wait for it
             log.error("telegram_update_unreadable", extra={"update_id": number, "error": type(error).__name__})
             return None
+        if mapped is None and (joined := update.my_chat_member) is not None:
+            log.info("telegram_group_is_no_desk", extra={"group": joined.chat.id})  # how its number is found out
+        return mapped
 
     def _acknowledge(self, update: Incoming) -> None:
         """Stop the button's spinner after a press, apart from all else; an answer that comes too late is no harm."""

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from aiogram import Bot
 from aiogram.enums import ChatMemberStatus, ChatType
-from aiogram.types import CallbackQuery, ChatMemberUpdated, Message, Update, User
+from aiogram.types import CallbackQuery, ChatMemberUpdated, InaccessibleMessage, Message, Update, User
 from pydantic import ValidationError
 
-from bot.channels import Incoming, Kind, clean
+from bot.channels import AtDesk, Incoming, Kind, clean
 from bot.channels.commands import Commands
 from bot.channels.telegram_media import attachments
 
 log = logging.getLogger(__name__)
 
-_PLAIN = {"message_id", "date", "edit_date", "chat", "from", "text", "caption", "media_group_id", "forward_origin"}
+_PLAIN = {"message_id", "date", "edit_date", "chat", "from", "text", "caption", "media_group_id", "forward_origin", "message_thread_id", "is_topic_message", "sender_chat"}
 # of a message: what is read when something in it is too new for us
 
 
@@ -46,8 +46,13 @@ def _plain(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {name: plain(name, value) for name, value in raw.items()}
 
 
-def incoming(update: Update, *, external_id: str, now: datetime, commands: Commands) -> Incoming | None:
-    """Map an update of a private chat; None for one that is no customer's."""
+def incoming(
+    update: Update, *, external_id: str, now: datetime, commands: Commands, desks: Collection[int] = ()
+) -> Incoming | None:
+    """Map an update of a private chat, or of a group where agents work (`desks`: their ids); None for any other."""
+    group = _group(update)
+    if group is not None:
+        return at_desk(update, external_id, now) if group in desks else None
     if update.callback_query is not None:
         return _press(update.callback_query, external_id, now)
     if update.my_chat_member is not None:
@@ -56,6 +61,55 @@ def incoming(update: Update, *, external_id: str, now: datetime, commands: Comma
     if message is None:
         return None
     return _message(message, external_id, commands, edited=update.edited_message is not None)
+
+
+def _group(update: Update) -> int | None:
+    """The group in which something has happened; None: a private chat, or nothing that we know."""
+    held = update.callback_query.message if update.callback_query else None
+    found = update.message or update.edited_message or update.my_chat_member or held
+    if found is None or found.chat.type not in (ChatType.GROUP, ChatType.SUPERGROUP):
+        return None
+    return found.chat.id
+
+
+def at_desk(update: Update, external_id: str, now: datetime) -> Incoming | None:
+    """Map what happens in a group of agents; None for a bot's message, and for what Telegram itself tells there."""
+    if (query := update.callback_query) is not None:
+        if query.message is None:
+            return None
+        thread = None if isinstance(query.message, InaccessibleMessage) else _topic(query.message)
+        return Incoming(
+            channel="telegram", chat=str(query.message.chat.id), external_id=external_id, kind=Kind.DESK, at=now,
+            name=clean(query.from_user.full_name) or None, press=clean(query.data),
+            message_id=str(query.message.message_id),
+            desk=AtDesk(author=str(query.from_user.id), thread=thread, query=query.id),
+        )  # fmt: skip
+    if (change := update.my_chat_member) is not None:
+        return Incoming(
+            channel="telegram", chat=str(change.chat.id), external_id=external_id, kind=Kind.DESK, at=now,
+            desk=AtDesk(rights=True),
+        )  # fmt: skip
+    message = update.message or update.edited_message
+    if message is None:
+        return None
+    in_its_name = message.sender_chat is not None
+    if not in_its_name and (message.from_user is None or message.from_user.is_bot):
+        return None
+    media, text = attachments(message), clean(message.text or message.caption)
+    if not text and not media:
+        return None
+    author = None if in_its_name or message.from_user is None else str(message.from_user.id)
+    return Incoming(
+        channel="telegram", chat=str(message.chat.id), external_id=external_id, kind=Kind.DESK,
+        at=message.date.astimezone(UTC), text=text, attachments=media, message_id=str(message.message_id),
+        name=clean(message.from_user.full_name) or None if message.from_user else None,
+        desk=AtDesk(author=author, thread=_topic(message), edited=update.edited_message is not None),
+    )  # fmt: skip
+
+
+def _topic(message: Message) -> str | None:
+    """The topic of a message; a thread of replies outside of topics has an id, too, which is none of a topic."""
+    return str(message.message_thread_id) if message.is_topic_message and message.message_thread_id else None
 
 
 def _message(message: Message, external_id: str, commands: Commands, *, edited: bool) -> Incoming | None:

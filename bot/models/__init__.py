@@ -1,7 +1,7 @@
 """The tables. Invariants are constraints with names; relationships are never loaded by accident."""
 
 from bot.models.base import Base
-from bot.models.desk import ApiCall, ApiKey, Audit, Draft, ForumTopic, Hook, Planned, SignIn
+from bot.models.desk import ApiCall, ApiKey, Audit, Draft, ForumTopic, ForumUpdate, Hook, Planned, SignIn
 from bot.models.talk import (
     Conversation,
     Deed,
@@ -19,6 +19,6 @@ from bot.models.talk import (
 from bot.models.work import IN_HAND, LIVE, REQUEST_NUMBERS, Agent, Request, RequestEvent, State
 
 __all__ = [
-    "IN_HAND", "LIVE", "REQUEST_NUMBERS", "Agent", "ApiCall", "ApiKey", "Audit", "Base", "Conversation", "Deed", "Delivery", "Draft", "File", "ForumTopic", "Hook", "Label", "Message", "Offset", "Owner", "Pace",
+    "IN_HAND", "LIVE", "REQUEST_NUMBERS", "Agent", "ApiCall", "ApiKey", "Audit", "Base", "Conversation", "Deed", "Delivery", "Draft", "File", "ForumTopic", "ForumUpdate", "Hook", "Label", "Message", "Offset", "Owner", "Pace",
     "Planned", "Receipt", "Request", "RequestEvent", "Sender", "SignIn", "State", "TurnRow",
 ]  # fmt: skip

@@ -103,12 +103,55 @@ class ForumTopic(Base):
     # the pinned message with the summary …
     card_text: Mapped[str | None]
     # … and a digest of what it says
+    pinned: Mapped[bool] = mapped_column(default=False)
+    title: Mapped[str | None]
+    # what the topic is called now
     shown_id: Mapped[int] = mapped_column(default=0)
-    # the last line of the transcript that stands in the topic
+    # up to this line of the transcript all stands in the topic …
+    lines: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=sql("'{}'::jsonb"))
+    # … and of these, which are new or on their way, what is known: see `bot.forum.shown`
     shown_event: Mapped[int] = mapped_column(default=0)
     # the last event of the request that stands in it
+    shown_file: Mapped[int] = mapped_column(default=0)
+    # the last attachment that was sent to it
     closed: Mapped[bool] = mapped_column(default=False)
+    unclear: Mapped[int] = mapped_column(default=0)
+    # calls in a row of which nobody knows whether they were carried out
     retry_at: Mapped[datetime | None]
+
+
+class ForumUpdate(Base):
+    """What somebody wrote or pressed in a Telegram forum group of the desk: stored once, obeyed once, answered once."""
+
+    __tablename__ = "forum_updates"
+    __table_args__ = (
+        Index("ix_forum_updates_waiting", "chat", "id", postgresql_where=sql("done_at IS NULL")),
+        Index(
+            "ix_forum_updates_unanswered", "chat", "id",
+            postgresql_where=sql("answer IS NOT NULL AND answered_at IS NULL"),
+        ),
+        Index("ix_forum_updates_chat_thread", "chat", "thread"),
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    chat: Mapped[str]
+    # the group
+    thread: Mapped[str | None]
+    # the topic; None: the group's general one
+    author: Mapped[str | None]
+    # Telegram's id of the person; None: somebody who writes in the group's name
+    message_id: Mapped[str | None]
+    at: Mapped[datetime]
+    body: Mapped[dict[str, Any]]
+    # text, press, query, edited, attachments; empty once it was obeyed
+    done_at: Mapped[datetime | None]
+    lines: Mapped[list[str]] = mapped_column(default=list, server_default=sql("'{}'::text[]"))
+    # ids of the transcript's lines that it became
+    unknown: Mapped[bool] = mapped_column(default=False, server_default=sql("false"))
+    # its author is nobody we know
+    answer: Mapped[str | None]
+    # what its author is told
+    answered_at: Mapped[datetime | None]
 
 
 class Hook(Base):

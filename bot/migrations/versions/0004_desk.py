@@ -104,14 +104,37 @@ def upgrade() -> None:
     sa.Column('thread', sa.Text(), nullable=True),
     sa.Column('card', sa.Text(), nullable=True),
     sa.Column('card_text', sa.Text(), nullable=True),
+    sa.Column('pinned', sa.Boolean(), nullable=False),
+    sa.Column('title', sa.Text(), nullable=True),
     sa.Column('shown_id', sa.BigInteger(), nullable=False),
+    sa.Column('lines', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'::jsonb"), nullable=False),
     sa.Column('shown_event', sa.BigInteger(), nullable=False),
+    sa.Column('shown_file', sa.BigInteger(), nullable=False),
     sa.Column('closed', sa.Boolean(), nullable=False),
+    sa.Column('unclear', sa.BigInteger(), nullable=False),
     sa.Column('retry_at', sa.DateTime(timezone=True), nullable=True),
     sa.ForeignKeyConstraint(['request_id'], ['requests.id'], name=op.f('fk_forum_topics_request_id')),
     sa.PrimaryKeyConstraint('request_id', 'chat', name=op.f('pk_forum_topics')),
     sa.UniqueConstraint('chat', 'thread', name=op.f('uq_forum_topics_chat_thread'))
     )
+    op.create_table('forum_updates',
+    sa.Column('id', sa.BigInteger(), sa.Identity(always=True), nullable=False),
+    sa.Column('chat', sa.Text(), nullable=False),
+    sa.Column('thread', sa.Text(), nullable=True),
+    sa.Column('author', sa.Text(), nullable=True),
+    sa.Column('message_id', sa.Text(), nullable=True),
+    sa.Column('at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('body', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('done_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('lines', postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'::text[]"), nullable=False),
+    sa.Column('unknown', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('answer', sa.Text(), nullable=True),
+    sa.Column('answered_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_forum_updates'))
+    )
+    op.create_index('ix_forum_updates_chat_thread', 'forum_updates', ['chat', 'thread'], unique=False)
+    op.create_index('ix_forum_updates_unanswered', 'forum_updates', ['chat', 'id'], unique=False, postgresql_where=sa.text('answer IS NOT NULL AND answered_at IS NULL'))
+    op.create_index('ix_forum_updates_waiting', 'forum_updates', ['chat', 'id'], unique=False, postgresql_where=sa.text('done_at IS NULL'))
     op.create_table('hooks',
     sa.Column('id', sa.BigInteger(), sa.Identity(always=True), nullable=False),
     sa.Column('key', sa.Text(), nullable=False),
