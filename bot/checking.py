@@ -84,7 +84,7 @@ def rehearse(folder: Path, all_talks: Sequence[Talk], told: Told = lambda done, 
 
 def _untried(on: Stage, reached: Reached) -> Iterator[flows.Problem]:
     pack = on.pack
-    by_desk = set(pack.manifest.notices.model_dump().values())
+    by_desk = set(pack.manifest.notices.model_dump(exclude_none=True).values())
     for name in pack.flows:
         if name not in reached.flows:
             yield _remark(pack, f"flow:{name}", f"flow {name!r}: no talk comes to it")

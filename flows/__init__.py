@@ -22,12 +22,14 @@ from flows.decision import (
     to_json,
 )  # fmt: skip
 from flows.errors import ContentError, FlowError, PackInvalid, Problem
-from flows.hours import place
+from flows.hours import add_working, closes_at, is_open, opens_at, place
 from flows.load import load, load_shipped
 from flows.pack import Pack
+from flows.queues import Assign, Queue
 
 __all__ = [
-    "Act", "Attachment", "Button", "ContentError", "ConversationState", "Decision", "Entity", "FlowError", "Handoff", "Lookup",
-    "OpenRequest", "Pack", "PackInvalid", "Parse", "Problem", "Reading", "Say", "Turn", "Unavailable", "Verdict", "decide",
-    "load", "load_shipped", "notice", "parse_from_json", "place", "state_from_json", "to_json",
+    "Act", "Assign", "Attachment", "Button", "ContentError", "ConversationState", "Decision", "Entity", "FlowError", "Handoff",
+    "Lookup", "OpenRequest", "Pack", "PackInvalid", "Parse", "Problem", "Queue", "Reading", "Say", "Turn", "Unavailable",
+    "Verdict", "add_working", "closes_at", "decide", "is_open", "load", "load_shipped", "notice", "opens_at",
+    "parse_from_json", "place", "state_from_json", "to_json",
 ]  # fmt: skip

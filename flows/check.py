@@ -6,11 +6,13 @@ One function, one kind of mistake. What cannot even be read is found by `load`.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from itertools import chain
+from datetime import UTC, datetime
+from itertools import chain, combinations
 
 from flows import check_texts
 from flows.coverage import cover
 from flows.errors import Problem
+from flows.hours import never_opens
 from flows.known import Fact, Kind, When
 from flows.match import OPERATORS, compared_with, names
 from flows.pack import (
@@ -28,7 +30,11 @@ from flows.pack import (
     TableStep,
 )
 from flows.places import every_step, every_when, known_name, near_name, problem
+from flows.queues import days_of
 from flows.wording import near, none_of
+
+SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+"""From which hours are tried: what holds every year holds from then on."""
 
 
 def check(pack: Pack) -> list[Problem]:
@@ -83,7 +89,7 @@ def manifest_names_exist(pack: Pack) -> Iterator[Problem]:
     wanted += [("flow", name, pack.flows) for name in manifest.repair.model_dump().values()]
     wanted += [("flow", name, pack.flows) for name in (manifest.after,) if name]
     wanted += [("flow", flow.beside, pack.flows) for flow in pack.flows.values() if flow.beside]
-    wanted += [("phrase", name, pack.phrases) for name in manifest.notices.model_dump().values()]
+    wanted += [("phrase", name, pack.phrases) for name in manifest.notices.model_dump(exclude_none=True).values()]
     wanted += [("button", name, pack.buttons) for name in (manifest.specialist, manifest.cancel) if name]
     wanted += [("table", manifest.priority, pack.tables)]
     wanted += [("queue", name, pack.queues) for name in (*manifest.queue_priority, manifest.queue_default)]
@@ -107,6 +113,30 @@ def queues_name_known_things(pack: Pack) -> Iterator[Problem]:
             for name in names_:
                 if name is not None and name not in there:
                     yield problem(pack, f"queue:{place}", f"there is no {kind} {name!r}{near(name, there)}")
+
+
+def hours_open_at_some_time(pack: Pack) -> Iterator[Problem]:
+    """A queue that never opens would leave its customers waiting for ever."""
+    for name, hours in pack.hours.items():
+        if never_opens(hours, SOME_DAY):
+            yield problem(pack, f"hours:{name}", "never open: no day of the week and no holiday has hours")
+        for one, other in combinations(hours.holidays, 2):
+            first, second = days_of(one), days_of(other)
+            both = first.has(second.first) or second.has(first.first)
+            if both and first.rank == second.rank and hours.holidays[one] != hours.holidays[other]:
+                yield problem(pack, f"hours:{name}", f"the holidays {one} and {other} say different things of a day")
+
+
+def skills_name_known_things(pack: Pack) -> Iterator[Problem]:
+    """Topics and marks that a skill names must be there, and a skill that nothing wants is a misprint."""
+    marks = {mark for _, step in every_step(pack) if isinstance(step, HandoffStep) for mark in step.mark}
+    for name, skill in pack.skills.items():
+        for kind, wanted, there in (("intent", skill.topics, pack.intents), ("mark", skill.marks, marks)):
+            for one in wanted:
+                if one not in there:
+                    yield problem(pack, f"skill:{name}", f"there is no {kind} {one!r}{near(one, there)}")
+        if not skill.topics and not skill.marks and name not in marks:
+            yield problem(pack, f"skill:{name}", "no topic and no mark wants it")
 
 
 def every_intent_has_one_flow(pack: Pack) -> Iterator[Problem]:
@@ -198,7 +228,7 @@ def everything_is_used(pack: Pack) -> Iterator[Problem]:
     said = {name for step in steps if isinstance(step, SayStep) for name in step.say}
     said |= {step.ask for step in steps if isinstance(step, Collect)}
     said |= {step.notice for step in steps if isinstance(step, HandoffStep) and step.notice}
-    said |= set(manifest.notices.model_dump().values())
+    said |= set(manifest.notices.model_dump(exclude_none=True).values())
     asked = {step.table for step in steps if isinstance(step, TableStep)} | {manifest.priority}
     buttons = [one for phrase in pack.phrases.values() for one in phrase.buttons if not isinstance(one, str)]
     pressed = {one.value.removeprefix("flow:") for one in (*buttons, *pack.buttons.values())}
@@ -247,6 +277,8 @@ CHECKS: tuple[Callable[[Pack], Iterator[Problem]], ...] = (
     names_in_steps_exist,
     manifest_names_exist,
     queues_name_known_things,
+    hours_open_at_some_time,
+    skills_name_known_things,
     every_intent_has_one_flow,
     conditions_name_known_things,
     facts_name_known_things,

@@ -24,7 +24,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from flows.errors import PackInvalid, Problem
 from flows.known import Fact, Slot, Source
-from flows.pack import STEP_KEYS, ButtonSpec, Category, Flow, Hours, Intent, Manifest, Pack, Phrase, Queue, Step, Table
+from flows.pack import STEP_KEYS, ButtonSpec, Flow, Intent, Manifest, Pack, Phrase, Step, Table
+from flows.queues import Category, Hours, Queue, Skill
 from flows.wording import keys, near, sentence
 
 M = TypeVar("M", bound=BaseModel)
@@ -119,6 +120,7 @@ def load(folder: Path) -> Pack:
         "answers": slots.get("answers", {}),
         "queues": reader.named("queue", "queues.yml", queues.get("queues"), Queue),
         "hours": reader.named("hours", "queues.yml", queues.get("hours"), Hours),
+        "skills": reader.named("skill", "queues.yml", queues.get("skills"), Skill),
         "categories": reader.named("category", "queues.yml", queues.get("categories"), Category),
         "buttons": reader.named("button", "buttons.yml", reader.file("buttons.yml"), ButtonSpec),
         "flows": reader.many("flows", "flow", Flow),

@@ -7,13 +7,17 @@ here decides anything: `facts`, `match`, `tables`, `steps` and `phrases` give th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import time
 from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import Field
 
 from flows.known import Fact, Names, Part, Slot, Source, When
+from flows.queues import Category as Category
+from flows.queues import Hours as Hours
+from flows.queues import Queue as Queue
+from flows.queues import Skill as Skill
+from flows.queues import TopicHours as TopicHours
 
 
 # ---------------------------------------------------------------------------------------------- steps
@@ -211,7 +215,7 @@ class Flow(Part):
     steps: tuple[AnyStep, ...]
 
 
-# ---------------------------------------------------------------------------------------------- phrases and queues
+# ---------------------------------------------------------------------------------------------- phrases
 class ButtonSpec(Part):
     """A button: its title, and what a press means (`intent:x`, `slot:name=value`, `flow:x`, `yes`, `no`)."""
 
@@ -240,49 +244,6 @@ class Phrase(Part):
     # list fact: one button for each member
     each_title: str | None = None
     each_value: str | None = None
-
-
-class Hours(Part):
-    """Working hours of a queue; `open` after `close` means over midnight; none: round the clock."""
-
-    tz: str = "Europe/Moscow"
-    open: time | None = None
-    close: time | None = None
-    days: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
-
-
-class TopicHours(Part):
-    """Hours of one topic within a queue: people who know it may work at other times than the queue's."""
-
-    hours: str
-    out_of_hours: str | None = None
-    # category of the case that replaces a handoff while closed (default: the queue's)
-
-
-class Queue(Part):
-    """A human queue."""
-
-    title: str
-    takes: str = ""
-    reason: str | None = None
-    # reason of the escalation as the desk shows it
-    hours: str = "always"
-    out_of_hours: str | None = None
-    # category of the case that replaces a handoff while closed (default: the pack's)
-    handoff_to: str | None = None
-    # another queue while closed, instead of a case
-    topics: dict[str, TopicHours] = Field(default_factory=dict)
-    # intent -> hours of its own in this queue (L2-20)
-    target_minutes: int = 10
-
-
-class Category(Part):
-    """A kind of case: work for later with a due time."""
-
-    title: str
-    queue: str
-    due_hours: float = 24
-    priority: str = "normal"
 
 
 class Intent(Part):
@@ -349,6 +310,8 @@ class Notices(Part):
     # … the customer has sent too much today …
     file_lost: str
     # … the messenger does not give it out
+    opened: str | None = None
+    # the queue works again: to those who have waited since it was closed
     together: str
     # the customer writes so much that it is read together when the minute is over
 
@@ -403,6 +366,7 @@ class Pack(Part):
     sources: dict[str, Source]
     queues: dict[str, Queue]
     hours: dict[str, Hours]
+    skills: dict[str, Skill] = Field(default_factory=dict)
     categories: dict[str, Category]
     buttons: dict[str, ButtonSpec]
     answers: dict[
