@@ -43,6 +43,8 @@ from bot.clock import Clock, SystemClock
 from bot.errors import ChannelStopped, SettingsInvalid
 from bot.leader import Leader
 from bot.limits import Limits
+from bot.outside import outbox
+from bot.outside.sending import Outside
 from bot.patience import Patience
 from bot.roles import EVERYTHING, Role
 from bot.settings import Settings
@@ -59,6 +61,8 @@ PAGES = 8
 """Connections for the desk's pages."""
 FETCHERS = 2
 """Conversations whose attachments one process fetches at the same time."""
+TELLERS = 2
+"""Conversations of which one process tells the outside system at the same time."""
 
 
 # -------------------------------------------------------------------------------------------------------------- content
@@ -177,6 +181,8 @@ class Assistant:
             limits=fetching.Limits.of(file_mb=settings.file_mb, day_mb=settings.files_mb_per_day, days=settings.files_days),
         )  # fmt: skip
         self.jobs.register(jobs.FILES, self._fetch_files)
+        self.outside: Outside | None = None
+        # what is told of requests; talks that a program or a terminal plays are told to nobody
         self._taking_in = 0
         self._all_taken_in = asyncio.Event()
         self._all_taken_in.set()
@@ -190,6 +196,8 @@ class Assistant:
         await self.jobs.__aexit__()
         for channel in self.channels.values():
             await channel.close()
+        if self.outside is not None:
+            await self.outside.close()
         await self.engine.dispose()
 
     def add(self, channel: Channel, *, bot: str | None = None, limits: pace.Limits | None = None) -> None:
@@ -205,13 +213,26 @@ class Assistant:
             self.paces[channel.name] = limits
 
     def connect(self) -> None:
-        """Connect the messengers whose tokens are set. Their customers may send so much and no more."""
+        """Connect the messengers whose tokens are set, and the outside system that is told of requests.
+
+        The messengers' customers may send so much and no more.
+        """
         self.hold = Limits(
             pack=self.content.pack, a_minute=self.settings.flood_messages, an_hour=self.settings.flood_limit
         )
         limits = paces(self.settings)
         for channel, bot in messengers(self.settings, self.content.pack, self.offsets):
             self.add(channel, bot=bot, limits=limits.get(channel.name))
+        self.tell(Outside.of(self.settings, sessions=self.sessions, work=self.jobs, clock=self.clock))
+
+    def tell(self, outside: Outside | None) -> None:
+        """Tell an outside system of requests from now on."""
+        if outside is not None:
+            self.outside = outside
+            outbox.keep(self.sessions, self.clock.now)
+            self.jobs.register(jobs.HOOKS, outside.send)
+            if Role.SENDER in self.roles:
+                self.kinds[jobs.HOOKS] = TELLERS
 
     async def receive(self, incoming: Incoming, *, turn: bool = True) -> None:
         """Store an update of a messenger together with the turn that will answer it."""
@@ -227,7 +248,7 @@ class Assistant:
 
     async def sweep(self) -> None:
         """Do what has fallen due, and give work that was left behind a job again."""
-        await upkeep.upkeep(self.sessions, self.desk, self.clock)
+        await upkeep.upkeep(self.sessions, self.desk, self.clock, hooks=self.outside is not None)
         await tidying.tidy_hourly(self.files)
 
     async def settle(self) -> None:

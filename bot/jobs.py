@@ -20,7 +20,7 @@ from procrastinate.jobs import DeleteJobCondition, Status
 from procrastinate.manager import JobManager
 from procrastinate.worker import Worker
 from psycopg.rows import dict_row
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import database, metrics
@@ -31,7 +31,7 @@ Work = Callable[[int], Awaitable[object]]
 """What a job does: gets a conversation's id."""
 Sweep = Callable[[], Awaitable[object]]
 
-TURN, DELIVERY, FILES = "turn", "delivery", "files"
+TURN, DELIVERY, FILES, HOOKS = "turn", "delivery", "files", "hooks"
 POLL = 0.25
 """Seconds between two looks for jobs whose time has come; new ones are announced by PostgreSQL."""
 LONGEST_BACKOFF = 30.0
@@ -69,6 +69,9 @@ VALUES (:kind, :kind, :lock, :lock, jsonb_build_object('conversation_id', CAST(:
 ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING
 RETURNING id
 """
+)
+_HASTEN = text(
+    "UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE task_name = :kind AND status = 'todo' AND scheduled_at > now()"
 )
 _MISSING = text(
     """
@@ -148,8 +151,11 @@ class Jobs:
     async def add(self, session: AsyncSession, name: str, conversation_id: int, *, delay: float = 0.0) -> bool:
         """Add a job of a kind for a conversation, in the session's transaction; False when one waits already."""
         await session.flush()
-        new = {"kind": name, "lock": _lock(name, conversation_id), "id": conversation_id, "delay": delay}
-        return await session.scalar(_ADD, new) is not None
+        return await session.scalar(*adding(name, conversation_id, delay=delay)) is not None
+
+    async def hasten(self, session: AsyncSession, name: str) -> None:
+        """Let all jobs of a kind that wait for their time begin at once."""
+        await session.execute(_HASTEN, {"kind": name})
 
     async def missing(self, session: AsyncSession, name: str, conversations: Sequence[int]) -> list[int]:
         """Those of some conversations that have no job of a kind, neither waiting nor being done."""
@@ -296,6 +302,11 @@ class _Manager(JobManager):
 async def _each_alone(connection: psycopg.AsyncConnection) -> None:
     """procrastinate's statements need no transaction around each: that would be two more round trips to PostgreSQL."""
     await connection.set_autocommit(True)
+
+
+def adding(name: str, conversation_id: int, *, delay: float = 0.0) -> tuple[TextClause, dict[str, Any]]:
+    """The statement that adds a job, and its parameters: for what is written from within a flush."""
+    return _ADD, {"kind": name, "lock": _lock(name, conversation_id), "id": conversation_id, "delay": delay}
 
 
 def _lock(name: str, conversation_id: int) -> str:

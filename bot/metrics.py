@@ -62,6 +62,9 @@ RESCUED = _counter("jobs_rescued", "Jobs of dead workers that were done again.",
 JOB_FAILED = _counter("jobs_failed", "Jobs that failed and are tried again.", "job")
 FILES = _counter("files", "Customers' attachments, by what became of them.", "channel", "result")
 # result: kept, refused, lost
+HOOKS = _counter("hooks", "Attempts to tell the outside system of an event, by how they ended.", "event", "result")
+# result: sent, retry, given_up
+API_CALLS = _counter("api_calls", "Calls of outside systems.", "operation", "status")
 
 _PLAIN = re.compile(r"[\w.:/@\[\]-]{1,80}")
 

@@ -9,8 +9,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-CHANNEL, CRM = "channel", "crm"
+CHANNEL, CRM, HOOKS = "channel", "crm", "hooks"
 """Kinds of what lies outside."""
+EVENTS = "events"
+"""The outside system that is told of requests."""
 
 
 @dataclass(slots=True)

@@ -36,6 +36,10 @@ class Figures:
     # channel -> messages that are not sent yet
     jobs: Mapping[str, Waiting] = field(default_factory=dict)
     # name -> jobs whose time has come and that nobody has begun
+    hooks: Waiting = Waiting()
+    # events that the outside system has not taken yet …
+    hooks_given_up: int = 0
+    # … and those of the last day that are not tried again
     doing: int = 0
     stalled: int = 0
     # jobs of workers without a sign of life
@@ -59,6 +63,11 @@ SELECT j.task_name, count(*), max(extract(epoch FROM clock_timestamp() - coalesc
 FROM procrastinate_jobs j
 LEFT JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'deferred'
 WHERE j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= clock_timestamp()) GROUP BY j.task_name"""
+_HOOKS = """
+SELECT count(*) FILTER (WHERE given_up_at IS NULL),
+  max(extract(epoch FROM clock_timestamp() - at)) FILTER (WHERE given_up_at IS NULL),
+  count(*) FILTER (WHERE given_up_at > clock_timestamp() - interval '1 day')
+FROM hooks WHERE sent_at IS NULL"""
 _WORK = """
 SELECT (SELECT count(*) FROM procrastinate_jobs WHERE status = 'doing'),
   (SELECT count(*) FROM procrastinate_jobs j LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
@@ -71,9 +80,11 @@ async def waiting(parts: Parts) -> Figures:
     async with parts.engine.connect() as connection:
         await connection.execute(text(f"SET LOCAL statement_timeout = {int(SECONDS * 1000)}"))
         doing, stalled, workers = (await connection.execute(text(_WORK), {"stalled": parts.stalled})).one()
+        hooks, hooks_since, given_up = (await connection.execute(text(_HOOKS))).one()
         return Figures(
             queues=await _counted(connection, _QUEUES), unread=await _counted(connection, _UNREAD),
             outbox=await _counted(connection, _OUTBOX), jobs=await _counted(connection, _JOBS),
+            hooks=Waiting(hooks, max(0.0, float(hooks_since or 0))), hooks_given_up=given_up,
             doing=doing, stalled=stalled, workers=workers,
         )  # fmt: skip
 
@@ -105,6 +116,9 @@ async def snapshot(parts: Parts) -> Snapshot:
             key,
             {one: two.oldest for one, two in values.items()},
         )
+    made.set("hooks_length", "Events that the outside system has not taken yet.", seen.hooks.count)
+    made.set("hooks_oldest_seconds", "Events that are not taken yet: since when the oldest waits.", seen.hooks.oldest)
+    made.set("hooks_given_up", "Events of the last day that are not tried again.", seen.hooks_given_up)
     made.set("jobs_doing", "Jobs that are being done.", seen.doing)
     made.set("jobs_stalled", "Jobs whose worker gives no sign of life.", seen.stalled)
     made.set("workers", "Processes that do jobs.", seen.workers)

@@ -24,6 +24,8 @@ from bot.web.parts import Parts
 
 SECONDS = 4.0
 """For each part."""
+HOOKS_SECONDS = 300.0
+"""An event that the outside system has not taken for so long is trouble."""
 SILENT_SECONDS = 120.0
 """A channel that is asked for news answers at least so often: a poll takes 25 s, a pause after a failure at most 30."""
 
@@ -70,6 +72,7 @@ async def look(parts: Parts) -> dict[str, Part]:
         ("jobs", _jobs(figure), {Role.WORKER, Role.SENDER}),
         ("outbox", _outbox(figure), set[str]()),
         ("queues", _queues(figure), set[str]()),
+        ("hooks", _hooks(figure), set[str]()),
     ):
         seen[name] = {**part, "needed": bool(roles & of)}
     return seen
@@ -159,6 +162,18 @@ def _outbox(figures: Figures | None) -> Part:
 
 def _queues(figures: Figures | None) -> Part:
     return _lengths(figures.queues if figures else None)
+
+
+def _hooks(figures: Figures | None) -> Part:
+    """What the outside system does not take is told here; the desk works without it."""
+    if figures is None:
+        return {"ok": False, "why": "not known: the store does not answer"}
+    waits, sign = figures.hooks, signs.of(signs.HOOKS, signs.EVENTS)
+    told: Part = {"waiting": waits.count, "oldest_s": round(waits.oldest, 1), "given_up": figures.hooks_given_up}
+    if figures.hooks_given_up:
+        return {"ok": False, **told, "why": sign.why or "events of the last day were given up"}
+    late = waits.oldest > HOOKS_SECONDS
+    return {"ok": not late, **told, **({"why": sign.why or "events are not taken"} if late else {})}
 
 
 def _lengths(waits: Any) -> Part:

@@ -11,11 +11,11 @@ from pydantic import SecretStr
 from sqlalchemy import func, select
 
 import flows
-from bot import cli_support, trouble
+from bot import cli_support, jobs, requests, trouble
 from bot.app import Assistant, Content
 from bot.channels import Incoming, Kind
 from bot.clients.shop import Shop
-from bot.models import Message
+from bot.models import Conversation, Hook, Message
 from bot.settings import Settings
 from tests.bot.world import MINI, START, ScriptedNlu
 
@@ -79,3 +79,24 @@ def test_errors_are_told_to_sentry_where_the_settings_say_so(
         monkeypatch.setenv("FIRSTLINE_SENTRY_DSN", dsn)
     cli_support.settings_of("run", to_stderr=True)
     assert told == ([dsn] if dsn else [])
+
+
+EVENTS = {
+    "events_url": "https://help.example.ru/hooks",
+    "events_secret": SecretStr("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+}
+
+
+@pytest.mark.parametrize(("connected", "stored"), [(EVENTS, True), ({}, False)], indirect=["connected"])
+async def test_events_are_stored_and_sent_when_the_settings_name_who_is_told(
+    connected: Assistant, stored: bool
+) -> None:
+    assert (jobs.HOOKS in connected.jobs.names, jobs.HOOKS in connected.kinds) == (stored, stored)
+    async with connected.sessions.begin() as session:
+        conversation = Conversation(channel="telegram", chat="42", created_at=START)
+        session.add(conversation)
+        await session.flush()
+        handoff = flows.Handoff(queue="desk", priority="normal", comment="", summary={}, topic="person")
+        await requests.open_request(session, connected.desk, conversation, handoff, now=START)
+    async with connected.sessions() as session:
+        assert list(await session.scalars(select(Hook.event))) == (["request.opened"] if stored else [])

@@ -38,7 +38,7 @@ class TestReady:
         async with served(roles={"console"}) as http:
             status, parts = await ready(http)
         assert status == 200
-        assert set(parts) == {"store", "schema", "nlu", "crm", "channels", "jobs", "outbox", "queues"}
+        assert set(parts) == {"store", "schema", "nlu", "crm", "channels", "jobs", "outbox", "queues", "hooks"}
         assert parts["store"] == {"ok": True, "needed": True}
         assert parts["schema"]["revision"] == database.revisions()[0]
 
@@ -140,3 +140,30 @@ class TestChannels:
             assert (status, parts["channels"]["each"]["telegram"]["why"]) == (503, "does not reach us")
             sign.listening = datetime.now(UTC)
             assert (await ready(http))[0] == 200  # it has just begun
+
+
+class TestHooks:
+    async def test_events_that_are_not_taken_for_long_or_given_up_are_told(
+        self, served: Served, engine: AsyncEngine
+    ) -> None:
+        row = "INSERT INTO hooks (key, event, body, at, attempts, given_up_at) VALUES (:key, 'request.opened', '{}', now() - :age, 1, :over)"
+        async with served(roles={"sender"}) as http:
+            assert (await ready(http))[1]["hooks"] == {
+                "ok": True, "needed": False, "waiting": 0, "oldest_s": 0.0, "given_up": 0
+            }  # fmt: skip
+            async with engine.begin() as connection:
+                await connection.execute(text(row), {"key": "a", "age": timedelta(minutes=10), "over": None})
+            _, parts = await ready(http)
+            assert (parts["hooks"]["ok"], parts["hooks"]["waiting"], parts["hooks"]["given_up"]) == (False, 1, 0)
+            assert parts["hooks"]["why"] == "events are not taken"
+            async with engine.begin() as connection:
+                await connection.execute(text("DELETE FROM hooks"))
+                given = {"key": "b", "age": timedelta(days=3), "over": datetime.now(UTC)}
+                await connection.execute(text(row), given)
+            signs.bad(signs.HOOKS, signs.EVENTS, "answers 410: it wants no events any more", refused=True)
+            _, parts = await ready(http)
+            assert (parts["hooks"]["ok"], parts["hooks"]["waiting"], parts["hooks"]["given_up"]) == (False, 0, 1)
+            assert parts["hooks"]["why"].startswith("answers 410")
+            metrics = (await http.get("/metrics")).text
+        assert "firstline_hooks_given_up 1.0" in metrics
+        assert "firstline_hooks_length 0.0" in metrics
