@@ -58,6 +58,7 @@ class Request(Base):
         Index("ix_requests_waiting", "queue", "opened_at", postgresql_where=sql("state = 'queued'")),
         Index("ix_requests_live", "state", "queue", postgresql_where=sql("state IN ('queued', 'assigned', 'waiting_customer')")),
         Index("ix_requests_target", "target_at", postgresql_where=sql("answered_at IS NULL AND ended_at IS NULL")),
+        Index("ix_requests_target_at", "target_at", postgresql_where=sql("target_at IS NOT NULL")),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -155,6 +156,7 @@ class RequestEvent(Base):
     """The timeline of a request: what happened, when, by whom."""
 
     __tablename__ = "request_events"
+    __table_args__ = (Index("ix_request_events_agent_at", "agent", "at", postgresql_where=sql("agent IS NOT NULL")),)
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     request_id: Mapped[int] = mapped_column(ForeignKey("requests.id"), index=True)
@@ -183,6 +185,8 @@ class Agent(Base):
     # requests at the same time that are given to them by the system; they may take more by hand
     seen_at: Mapped[datetime | None]
     # the last sign of life of a page of theirs; None while on shift: they work without a browser
+    away_at: Mapped[datetime | None]
+    # when their shift was ended for them, because all their pages were closed: it goes on if they come back soon
     password: Mapped[str | None]
     # argon2 digest; None: they cannot sign in with one
     password_temporary: Mapped[bool] = mapped_column(default=False, server_default=sql("false"))
