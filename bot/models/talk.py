@@ -54,6 +54,7 @@ class Conversation(Base):
     __table_args__ = (
         UniqueConstraint("channel", "chat"),
         CheckConstraint("owner IN ('bot', 'agent')", name="owner"),
+        Index("ix_conversations_name", sql("to_tsvector('russian', coalesce(name, ''))"), postgresql_using="gin"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -106,6 +107,14 @@ class Message(Base):
             "ix_messages_outbox", "conversation_id", "id", postgresql_where=sql("delivery IN ('pending', 'sending')")
         ),
         Index("ix_messages_conversation_id_message_id", "conversation_id", "message_id"),
+        Index(
+            "ix_messages_words", sql("to_tsvector('russian', text)"), postgresql_using="gin",
+            postgresql_where=sql("sender IN ('customer', 'agent', 'note') AND press IS NULL"),
+        ),  # not the bot's words: it says the same to everybody
+        Index(
+            "ix_messages_phones", sql("firstline_phones(text, contact)"), postgresql_using="gin",
+            postgresql_where=sql("sender = 'customer' AND (text ~ '[0-9]{2}' OR contact IS NOT NULL)"),
+        ),  # the last ten digits of each number, however it is written
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

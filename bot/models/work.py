@@ -57,6 +57,17 @@ class Request(Base):
         ),
         Index("ix_requests_waiting", "queue", "opened_at", postgresql_where=sql("state = 'queued'")),
         Index("ix_requests_live", "state", "queue", postgresql_where=sql("state IN ('queued', 'assigned', 'waiting_customer')")),
+        Index(
+            "ix_requests_ended", sql("coalesce(ended_at, solved_at, opened_at) DESC"),
+            postgresql_where=sql("state IN ('solved', 'cancelled', 'closed')"),
+        ),
+        Index("ix_requests_orders", "orders", postgresql_using="gin"),
+        Index("ix_requests_name", sql("to_tsvector('russian', coalesce(summary #>> '{customer,name}', ''))"), postgresql_using="gin"),
+        Index(
+            "ix_requests_phone",
+            sql("(ARRAY[right(call_phone, 10), right(call_phone, 4), right(summary #>> '{customer,phone_masked}', 4)])"),
+            postgresql_using="gin",
+        ),
         Index("ix_requests_target", "target_at", postgresql_where=sql("answered_at IS NULL AND ended_at IS NULL")),
         Index("ix_requests_target_at", "target_at", postgresql_where=sql("target_at IS NOT NULL")),
     )  # fmt: skip

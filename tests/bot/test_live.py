@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
+from sqlalchemy import update
 
-from bot import database, live
+from bot import agents, database, live
 from bot.live import Change, Listener, Live
-from bot.models import Agent, Conversation
+from bot.models import Agent, Conversation, Request
+from tests.bot.world import World
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
@@ -67,3 +69,30 @@ async def test_a_slow_listener_is_told_that_everything_may_have_changed() -> Non
     for number in range(live.MOST + 1):
         listener.put(Change(kind="message", conversation=number))
     assert await _next(listener) == [live.EVERYTHING]
+
+
+async def test_a_request_that_changes_hands_concerns_both_agents(joined: World, address: str) -> None:
+    request = await joined.request()
+    async with joined.sessions() as session:
+        anna, boris = [(await agents.get(session, name)).id for name in ("anna", "boris")]
+    async with Live(address) as pages:
+        with pages.listening() as listener:
+            async with joined.sessions.begin() as session:
+                await session.execute(update(Request).where(Request.id == request.id).values(agent_id=boris))
+            told = await _next(listener)
+    of_it = {change.agent for change in told if change.kind == "request" and change.request == request.id}
+    assert of_it == {anna, boris}
+
+
+async def test_a_request_reserved_for_a_manager_concerns_that_manager(world: World, address: str) -> None:
+    await world.agent("anna", title="Анна")
+    await world.say("c1", "мастера")
+    async with world.sessions() as session:
+        anna = (await agents.get(session, "anna")).id
+    async with Live(address) as pages:
+        with pages.listening() as listener:
+            async with world.sessions.begin() as session:
+                until = world.clock.now() + timedelta(minutes=1)
+                await session.execute(update(Request).values(manager="anna", claim_until=until))
+            told = await _next(listener)
+    assert anna in {change.agent for change in told if change.kind == "request"}

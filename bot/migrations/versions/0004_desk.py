@@ -22,7 +22,13 @@ BEGIN
   ELSIF TG_TABLE_NAME = 'files' THEN
     PERFORM pg_notify('firstline', json_build_object('kind', 'message', 'conversation', NEW.conversation_id)::text);
   ELSIF TG_TABLE_NAME = 'requests' THEN
-    PERFORM pg_notify('firstline', json_build_object('kind', 'request', 'conversation', NEW.conversation_id, 'request', NEW.id)::text);
+    PERFORM pg_notify('firstline', json_build_object('kind', 'request', 'conversation', NEW.conversation_id, 'request', NEW.id, 'agent', NEW.agent_id)::text);
+    IF OLD.agent_id IS DISTINCT FROM NEW.agent_id AND OLD.agent_id IS NOT NULL THEN
+      PERFORM pg_notify('firstline', json_build_object('kind', 'request', 'conversation', NEW.conversation_id, 'request', NEW.id, 'agent', OLD.agent_id)::text);
+    END IF;
+    IF NEW.claim_until IS NOT NULL THEN
+      PERFORM pg_notify('firstline', json_build_object('kind', 'request', 'conversation', NEW.conversation_id, 'request', NEW.id, 'agent', id)::text) FROM agents WHERE name = NEW.manager;
+    END IF;
   ELSIF TG_TABLE_NAME = 'planned' THEN
     PERFORM pg_notify('firstline', json_build_object('kind', 'planned', 'request', NEW.request_id, 'agent', NEW.agent_id)::text);
   ELSE
@@ -38,6 +44,35 @@ TOLD = {
     'planned': 'INSERT OR UPDATE OF state, seen',
     'agents': 'INSERT OR UPDATE OF title, queues, skills, role, on_shift, capacity, disabled_at, quiet',
 }
+
+SEARCH = (
+    # the last ten digits of each telephone number in a text, however it is written
+    r"""
+CREATE FUNCTION firstline_phones(said text, contact text) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN ARRAY(
+  SELECT right(regexp_replace(found[1], '[^0-9]', '', 'g'), 10)
+  FROM regexp_matches(coalesce(said, '') || ' ' || coalesce(contact, ''), '(?<![0-9+])((?:(?:[+][0-9]|[78])[ ().–-]*)?[0-9][ ().–-]*(?:[0-9][ ().–-]*){8}[0-9])(?![0-9])', 'g') AS found
+)
+""",
+    """
+CREATE INDEX ix_messages_words ON messages USING gin (to_tsvector('russian', text))
+WHERE sender IN ('customer', 'agent', 'note') AND press IS NULL
+""",
+    """
+CREATE INDEX ix_messages_phones ON messages USING gin (firstline_phones(text, contact))
+WHERE sender = 'customer' AND (text ~ '[0-9]{2}' OR contact IS NOT NULL)
+""",
+    "CREATE INDEX ix_conversations_name ON conversations USING gin (to_tsvector('russian', coalesce(name, '')))",
+    """
+CREATE INDEX ix_requests_name ON requests USING gin (to_tsvector('russian', coalesce(summary #>> '{customer,name}', '')))
+""",
+    """
+CREATE INDEX ix_requests_phone ON requests USING gin (
+  (ARRAY[right(call_phone, 10), right(call_phone, 4), right(summary #>> '{customer,phone_masked}', 4)])
+)
+""",
+)
+"""What the desk's search goes by: words in Russian, telephone numbers however written, names, orders."""
 
 
 def upgrade() -> None:
@@ -198,8 +233,12 @@ def upgrade() -> None:
     op.create_index('ix_requests_target_at', 'requests', ['target_at'], unique=False, postgresql_where=sa.text('target_at IS NOT NULL'))
     op.create_index('ix_request_events_agent_at', 'request_events', ['agent', 'at'], unique=False, postgresql_where=sa.text('agent IS NOT NULL'))
     op.create_unique_constraint(op.f('uq_files_key'), 'files', ['key'])
+    op.create_index('ix_requests_ended', 'requests', [sa.text('coalesce(ended_at, solved_at, opened_at) DESC')], unique=False, postgresql_where=sa.text("state IN ('solved', 'cancelled', 'closed')"))
+    op.create_index('ix_requests_orders', 'requests', ['orders'], unique=False, postgresql_using='gin')
     op.create_foreign_key(op.f('fk_requests_joined_into'), 'requests', 'requests', ['joined_into'], ['id'])
     op.create_check_constraint(op.f('ck_requests_mark'), 'requests', 'mark BETWEEN 1 AND 5')
+    for statement in SEARCH:
+        op.execute(statement)
     op.execute(TELL)
     for table, what in TOLD.items():
         op.execute(f'CREATE TRIGGER tell AFTER {what} ON {table} FOR EACH ROW EXECUTE FUNCTION firstline_tell()')
