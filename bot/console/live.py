@@ -1,7 +1,8 @@
 """Pages that change by themselves: one WebSocket for each open page, one rendering for all that show the same.
 
 A `View` says which changes concern it and renders its fragments. Pages with the same `View.key` share one: with a hundred
-agents before the same queue a change is read and rendered once. Only fragments that came out otherwise are sent.
+agents before the same queue a change is read and rendered once. Only fragments that came out otherwise are sent. A page may
+have several views (what all see, what is one's own); those of `EVERYWHERE` every page has.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
@@ -63,7 +65,10 @@ SeatOf = Callable[[WebSocket], Awaitable[Seat | None]]
 SIGNED_OUT, NOT_FOUND = 4401, 4404
 """Why a socket is closed for good."""
 VIEWS: dict[str, MakeView] = {}
-"""Views by name; pages register theirs when they are imported."""
+"""Views by name; pages register theirs when they are imported. A page names one or several: `view=queue&view=mine`."""
+EVERYWHERE: list[MakeView] = []
+"""Views of the frame, which every page has besides its own."""
+_ID = re.compile(r'^<[^>]*? id="([^"]*)"')
 
 
 class _Screen:
@@ -117,19 +122,21 @@ class _Shared:
 
     async def _show(self) -> None:
         try:
-            made = [(str(one), one) for one in await self.view.fragments()]
+            made = [str(one) for one in await self.view.fragments()]
         except Exception:
             log.exception("view_failed", extra={"view": type(self.view).__name__})
             return
-        changed = []
-        for place, (text, _) in enumerate(made):
-            digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
-            if self._sent.get(str(place)) != digest:
+        sent, changed = {}, []
+        for place, text in enumerate(made):
+            named = _ID.match(text)
+            key = named[1] if named else str(place)
+            sent[key] = hashlib.blake2b(text.encode(), digest_size=16).digest()
+            if self._sent.get(key) != sent[key]:
                 changed.append(text)
-                self._sent[str(place)] = digest
-        whole = "".join(text for text, _ in made)
+        self._sent = sent
+        whole, told = "".join(made), "".join(changed)
         for screen in self.screens:
-            screen.put(whole, "".join(changed))
+            screen.put(whole, told)
 
 
 class Hub:
@@ -156,14 +163,16 @@ class Hub:
                 shared.task.cancel()
                 del self._shared[view.key]
 
-    async def serve(self, socket: WebSocket, seat: Seat, view: View, seat_of: SeatOf) -> None:
+    async def serve(self, socket: WebSocket, seat: Seat, views: Sequence[View], seat_of: SeatOf) -> None:
         """Keep one page up to date until it is closed, or nobody is signed in there any more."""
-        with self._joined(view) as screen:
+        with contextlib.ExitStack() as joined:
+            screens = [joined.enter_context(self._joined(view)) for view in views]
             try:
                 async with asyncio.TaskGroup() as group:
-                    group.create_task(_send(socket, screen))
+                    for screen in screens:
+                        group.create_task(_send(socket, screen))
                     group.create_task(self._seen(socket, seat, seat_of))
-                    await _hear(socket, view)
+                    await _hear(socket, views)
             except* (_Closed, WebSocketDisconnect):
                 pass
 
@@ -195,14 +204,15 @@ async def _send(socket: WebSocket, screen: _Screen) -> None:
             raise _Closed from None
 
 
-async def _hear(socket: WebSocket, view: View) -> None:
+async def _hear(socket: WebSocket, views: Sequence[View]) -> None:
     while True:
         try:
             said = json.loads(await socket.receive_text())
         except ValueError:
             continue
         if isinstance(said, dict):
-            await view.hear(said)
+            for view in views:
+                await view.hear(said)
 
 
 class _Closed(Exception):
@@ -216,14 +226,26 @@ def sockets(seat_of: SeatOf) -> APIRouter:
     @router.websocket("/live")
     async def socket(websocket: WebSocket) -> None:
         seat = await seat_of(websocket)
-        make = VIEWS.get(websocket.query_params.get("view", ""))
-        parts = parts_of(websocket)
-        view = await make(parts, seat, dict(websocket.query_params)) if seat is not None and make is not None else None
-        if seat is None or view is None:
+        views = await _views(parts_of(websocket), seat, websocket) if seat is not None else None
+        if seat is None or views is None:
             await websocket.accept()  # a refused handshake would not tell the page why
             await websocket.close(NOT_FOUND if seat is not None else SIGNED_OUT)
             return
         await websocket.accept()
-        await websocket.app.state.hub.serve(websocket, seat, view, seat_of)
+        await websocket.app.state.hub.serve(websocket, seat, views, seat_of)
 
     return router
+
+
+async def _views(parts: Parts, seat: Seat, socket: WebSocket) -> list[View] | None:
+    """The views that a page asks for and those of the frame; None: one of the page's is not there, or not theirs."""
+    query = dict(socket.query_params)
+    found: list[View] = []
+    for name in socket.query_params.getlist("view"):
+        make = VIEWS.get(name)
+        view = await make(parts, seat, query) if make is not None else None
+        if view is None:
+            return None
+        found.append(view)
+    frame = [await make(parts, seat, query) for make in EVERYWHERE]
+    return [*found, *(view for view in frame if view is not None)]

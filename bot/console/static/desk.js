@@ -16,6 +16,7 @@
     for (const part of [...made.body.children]) {
       const there = part.id && document.getElementById(part.id);
       if (!there) continue;
+      if (part.dataset.rows !== undefined) { arrange(there, part.dataset.rows.split(" ").filter(Boolean)); continue; }
       const parent = there.parentElement;
       Idiomorph.morph(there, part, {morphStyle: "outerHTML", ignoreActiveValue: true, callbacks});
       const now = document.getElementById(part.id);
@@ -25,7 +26,25 @@
     times();
   }
 
+  // The rows of a list, by their ids: those that are gone are taken out, new ones get a place; what is in them follows.
+  function arrange(list, ids) {
+    const wanted = new Set(ids);
+    for (const row of [...list.children]) if (!wanted.has(row.id)) row.remove();
+    ids.forEach((id, place) => {
+      let row = document.getElementById(id);
+      if (!row) { row = document.createElement(list.dataset.row || "li"); row.id = id; }
+      if (list.children[place] !== row) list.insertBefore(row, list.children[place] || null);
+    });
+    document.dispatchEvent(new CustomEvent("desk:changed", {detail: list}));
+  }
+
   let socket = null, pause = 500, ended = false;
+  // Go on with other views on the same page (another filter was chosen).
+  function follow(path) {
+    if (path === document.body.dataset.live) return;
+    document.body.dataset.live = path;
+    if (socket) { socket.onmessage = socket.onclose = null; socket.close(); socket = null; connect(); }
+  }
   function connect() {
     const path = document.body.dataset.live;
     if (!path || ended) return;
@@ -141,7 +160,7 @@
     }));
   }
 
-  window.desk = {put, say, times, span};
+  window.desk = {put, say, follow, times, span, plural};
   document.addEventListener("DOMContentLoaded", () => {
     for (const node of $$("#toasts .toast")) { node.remove(); $("#toasts").append(node); }  // the observer sees them
     times();

@@ -103,8 +103,72 @@ async def test_an_open_page_says_that_its_agent_is_there(pages: Pages, counter: 
     pytest.fail("seen_at was never written")
 
 
+@dataclass
+class Rows:
+    """A list whose rows move."""
+
+    key: str = "rows"
+    rows: list[str] = field(default_factory=lambda: ["a", "b"])
+
+    def concerns(self, change: Change) -> bool:
+        return change.kind == "typing"
+
+    async def fragments(self) -> list[h.Element]:
+        return [h.ul("#rows", data_rows=" ".join(self.rows)), *(h.li(id=row)[f"row {row}"] for row in self.rows)]
+
+
+@pytest.fixture
+def rows() -> Iterator[Rows]:
+    view = Rows()
+
+    async def make(*_: object) -> Rows:
+        return view
+
+    VIEWS["rows"] = make
+    yield view
+    del VIEWS["rows"]
+
+
+async def test_a_fragment_is_known_by_its_id_wherever_it_stands(pages: Pages, rows: Rows) -> None:
+    await pages.world.agent("anna", title="Анна")
+    async with _socket(pages, "view=rows") as socket:
+        await asyncio.wait_for(socket.recv(), 10)
+        rows.rows = ["c", "a", "b"]
+        pages.parts.live.tell(Change(kind="typing"))
+        assert await asyncio.wait_for(socket.recv(), 10) == '<ul id="rows" data-rows="c a b"></ul><li id="c">row c</li>'
+        rows.rows = ["b"]
+        pages.parts.live.tell(Change(kind="typing"))
+        assert await asyncio.wait_for(socket.recv(), 10) == '<ul id="rows" data-rows="b"></ul>'
+        rows.rows = ["a", "b"]  # who has gone and comes back is sent again
+        pages.parts.live.tell(Change(kind="typing"))
+        assert await asyncio.wait_for(socket.recv(), 10) == '<ul id="rows" data-rows="a b"></ul><li id="a">row a</li>'
+
+
+async def test_a_page_may_have_several_views_and_has_those_of_the_frame(
+    pages: Pages, counter: Counter, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def frame(*_: object) -> Counter:
+        return Counter("frame", made=100)
+
+    async def not_for_this_person(*_: object) -> None:
+        return None
+
+    monkeypatch.setattr(live, "EVERYWHERE", [frame, not_for_this_person])
+    await pages.world.agent("anna", title="Анна")
+    async with _socket(pages, "view=counter&view=rows") as socket:
+        told = "".join([str(await asyncio.wait_for(socket.recv(), 10)) for _ in range(3)])
+    assert '<p id="count">1</p>' in told
+    assert '<li id="b">row b</li>' in told
+    assert '<p id="count">101</p>' in told
+
+
 @pytest.mark.parametrize(
-    ("query", "agent", "code"), [("view=counter", None, live.SIGNED_OUT), ("view=other", "anna", live.NOT_FOUND)]
+    ("query", "agent", "code"),
+    [
+        ("view=counter", None, live.SIGNED_OUT),
+        ("view=other", "anna", live.NOT_FOUND),
+        ("view=counter&view=other", "anna", live.NOT_FOUND),
+    ],
 )
 async def test_a_socket_without_a_person_or_a_view_is_closed_with_the_reason(
     pages: Pages, counter: Counter, query: str, agent: str | None, code: int
