@@ -50,6 +50,23 @@ def load(
 
 
 @app.command()
+def desk(
+    pages: Annotated[int, typer.Option(min=1, help="Agents' pages that are open.")] = 100,
+    requests: Annotated[int, typer.Option(min=1, help="Open requests.")] = 1000,
+    seconds: Seconds = 30.0,
+    rate: Annotated[float, typer.Option(min=0.1, help="Changes a second that pages show.")] = 2.0,
+    seed: Seed = 1,
+    as_json: AsJson = False,
+    into: Into = None,
+) -> None:
+    """How soon the queue opens and a new message is seen, with many pages open on one process."""
+    from bot.benches import desk
+
+    options = desk.Options(pages=pages, requests=requests, seconds=seconds, rate=rate, seed=seed)
+    go(desk.desk(settings_of("bench"), console, options=options, as_json=as_json, into=into))
+
+
+@app.command()
 def faults(
     minutes: Annotated[float, typer.Option(min=0.5, help="How long customers write and things fail.")] = 10.0,
     seed: Annotated[int, typer.Option(help="Of the random: the same seed plays the same customers and faults.")] = 0,

@@ -18,7 +18,20 @@ from bot.channels.telegram_media import attachments
 
 log = logging.getLogger(__name__)
 
-_PLAIN = {"message_id", "date", "edit_date", "chat", "from", "text", "caption", "media_group_id", "forward_origin", "message_thread_id", "is_topic_message", "sender_chat"}
+_PLAIN = {
+    "message_id",
+    "date",
+    "edit_date",
+    "chat",
+    "from",
+    "text",
+    "caption",
+    "media_group_id",
+    "forward_origin",
+    "message_thread_id",
+    "is_topic_message",
+    "sender_chat",
+}
 # of a message: what is read when something in it is too new for us
 
 
