@@ -321,3 +321,15 @@ class TelegramIdTaken(AgentInvalid):
 
 class NotYourself(Refused):
     """Nobody disables their own account or takes the role of administrator from it."""
+
+
+class OidcUnavailable(FirstlineError):
+    """The company's own sign-in does not answer."""
+
+    status = 503
+
+
+class OidcRefused(FirstlineError):
+    """The company's own sign-in does not vouch for this person."""
+
+    status = 401

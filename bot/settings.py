@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from bot.errors import SettingsInvalid
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def default_home() -> Path:
@@ -79,6 +84,8 @@ class Settings(BaseSettings):
     # in which an agent's action can be undone
     desk_url: str | None = None
     # https://… under which agents reach the desk; none: http on loopback only
+    desk_proxies: str = "127.0.0.0/8,::1"
+    # with desk_url: the proxy's addresses or networks, with commas between; its X-Forwarded-For is believed
     oidc_issuer: str | None = None
     # https://… of the company's own sign-in (OpenID Connect); none: passwords of Firstline
     oidc_client_id: str | None = None
@@ -139,6 +146,32 @@ class Settings(BaseSettings):
         if url is not None and not url.startswith("s3://"):
             raise ValueError("must be an S3 address, like s3://bucket/folder")
         return url
+
+    @field_validator("desk_url", "oidc_issuer")
+    @classmethod
+    def _web(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*)?", url):
+            raise ValueError("must be a web address, like https://desk.shop.example")
+        return url
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _no_eavesdropper(cls, url: str | None) -> str | None:
+        if url is not None and url.startswith("http:") and urlsplit(url).hostname not in LOOPBACK:
+            raise ValueError("must be an https address")
+        return url
+
+    @field_validator("desk_proxies")
+    @classmethod
+    def _networks(cls, networks: str) -> str:
+        for one in networks.split(","):
+            try:
+                ipaddress.ip_network(one.strip())
+            except ValueError:
+                raise ValueError(
+                    "must be addresses or networks with commas between, like 127.0.0.1,10.0.0.0/8"
+                ) from None
+        return networks
 
     @field_validator("database_url")
     @classmethod

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import agents, attempts, audit, passwords
@@ -109,8 +109,20 @@ async def find(
 
 
 async def end(session: AsyncSession, cookie: str) -> None:
-    """Sign out."""
+    """End one sign-in."""
     await session.execute(delete(SignIn).where(SignIn.digest == _digest(cookie)))
+
+
+async def leave(session: AsyncSession, cookie: str, *, agent: str, address: str | None, now: datetime) -> None:
+    """Sign out, as a person does."""
+    await end(session, cookie)
+    await audit.note(session, at=now, agent=agent, action="signed_out", address=address)
+
+
+async def count(session: AsyncSession, agent_id: int, *, now: datetime) -> int:
+    """In how many browsers a person is signed in."""
+    theirs = select(func.count()).select_from(SignIn).where(SignIn.agent_id == agent_id, SignIn.ends_at > now)
+    return await session.scalar(theirs) or 0
 
 
 async def end_all(session: AsyncSession, agent_id: int, *, but: str | None = None) -> int:

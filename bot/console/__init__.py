@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI, Response
 
 from bot.console.live import Hub, sockets
 from bot.console.parts import Parts as Parts
+from bot.console.security import secure
 from bot.console.shell import STATIC
 
 FILES = {name.name for name in STATIC.iterdir() if name.is_file()}
@@ -28,11 +29,14 @@ def mount(app: FastAPI, parts: Parts) -> None:
     for router in _pages():
         desk.include_router(router)
     app.include_router(desk)
+    secure(app)
 
 
 def _pages() -> list[APIRouter]:
     """All pages. A page that changes by itself registers its view when it is imported."""
-    return []
+    from bot.console import oidc, sign_in
+
+    return [sign_in.router, oidc.router]
 
 
 def _static() -> APIRouter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from fastapi import Request, WebSocket
+from starlette.requests import HTTPConnection
 
 import flows
 from bot.channels import Channel
@@ -37,6 +37,6 @@ class Parts:
         return self.desk.pack
 
 
-def parts_of(connection: Request | WebSocket) -> Parts:
+def parts_of(connection: HTTPConnection) -> Parts:
     """The parts of the process that a page is asked of."""
     return cast(Parts, connection.app.state.console)
