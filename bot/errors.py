@@ -234,6 +234,78 @@ class ResolutionUnknown(Refused):
     """A request ends as solved or not_solved."""
 
 
+class NotWaiting(Refused):
+    """The request does not wait for the customer."""
+
+
+class TimeTooFar(Refused):
+    """The moment is more than three months ahead."""
+
+
+class PriorityUnknown(Refused):
+    """There is no such priority."""
+
+
+class PriorityReasonMissing(Refused):
+    """A change of priority needs its reason."""
+
+
+class CaseCategoryUnknown(Refused):
+    """The pack has no such kind of case."""
+
+
+class CaseCommentMissing(Refused):
+    """A case needs a comment that whoever does it can work by."""
+
+
+class PhoneInvalid(Refused):
+    """This is no telephone number that can be called."""
+
+
+class PhoneNotConfirmed(Refused):
+    """The customer has to confirm number and time before a call is promised."""
+
+
+class NoCall(Refused):
+    """No call is promised in this request."""
+
+
+class NotSameCustomer(Refused):
+    """The requests belong to different customers, or it is not known that they belong to the same."""
+
+
+class JoinedToItself(Refused):
+    """A request cannot be joined to itself."""
+
+
+class InOtherHands(Refused):
+    """Another agent has the other request in hand."""
+
+
+class SupervisorsOnly(Refused):
+    """Only supervisors may do this."""
+
+
+class NotInHand(Refused):
+    """Nobody has this request in hand: it can be taken."""
+
+
+class NotSpam(Refused):
+    """The conversation is not marked as spam."""
+
+
+class CustomerWrote(Refused):
+    """The customer has written meanwhile."""
+
+
+class PlannedAlready(Refused):
+    """Another action on this request is about to be done: it has to be undone first."""
+
+
+class NothingToUndo(Refused):
+    """There is nothing that could be undone: the action is done already."""
+
+
 # ----------------------------------------------------------------------------------------------- people at the desk
 class SignInRefused(FirstlineError):
     """Name or password is wrong."""

@@ -80,6 +80,11 @@ async def _carry_out(
     opened: Request | None = None
     tasks: list[Request] = []
     stored = True
+    if conversation.spam_at is not None and (decision.handoff is not None or decision.cases):
+        log.info("spam_not_handed_over", extra={"conversation": conversation.id})
+        messages = () if decision.cases else messages
+        state = _as_if_not_handed_over(turn, state)
+        decision = replace(decision, handoff=None, cases=())
     if decision.handoff is not None or decision.cases:
         try:
             opened, tasks = await _store_requests(session, desk, conversation, outcome)

@@ -53,10 +53,24 @@ async def describe(session: AsyncSession, request: Request, *, now: datetime) ->
         place = await queues.place(session, request)
         wait = await queues.wait_minutes(session, request.queue, place, now=now)
     agent = await session.get(Agent, request.agent_id) if request.agent_id else None
+    into, elsewhere = await _into(session, request)
     return flows.OpenRequest(
         number=request.number, state=request.state, queue=request.queue, place=place, wait_minutes=wait,
         due=request.due.isoformat() if request.due else None, is_case=request.is_case, agent=agent.title if agent else None,
+        call=request.call_phone[-4:] if request.call_phone else None, into=into, elsewhere=elsewhere,
     )  # fmt: skip
+
+
+async def _into(session: AsyncSession, request: Request) -> tuple[str | None, str | None]:
+    """The number of the request in which one goes on, and the channel of that when it is another chat."""
+    into = await session.get(Request, request.joined_into) if request.joined_into else None
+    if into is None:
+        return None, None
+    if into.conversation_id == request.conversation_id:
+        return into.number, None
+    return into.number, await session.scalar(
+        select(Conversation.channel).where(Conversation.id == into.conversation_id)
+    )
 
 
 async def notify(

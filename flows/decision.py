@@ -224,6 +224,12 @@ class OpenRequest:
     is_case: bool = False
     agent: str | None = None
     # the name under which customers see the agent who has it
+    call: str | None = None
+    # the last four digits of the number that somebody will call
+    into: str | None = None
+    # number of the request in which this one goes on …
+    elsewhere: str | None = None
+    # … and the channel of that, when it is another chat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -172,6 +172,9 @@ class View:
             "request.wait": lambda: request.wait_minutes if request else None,
             "request.due": lambda: request.due if request else None,
             "request.agent": lambda: request.agent if request else None,
+            "request.call": lambda: request.call if request else None,
+            "request.into": lambda: request.into if request else None,
+            "request.elsewhere": lambda: request.elsewhere if request else None,
             "request.case": lambda: request.is_case if request else None,
         }
         if name in own:

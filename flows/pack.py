@@ -285,6 +285,10 @@ class Notices(Part):
     transferred: str
     declined: str
     waiting_customer: str
+    call_back: str | None = None
+    # a call at a time that the customer has named; none: they are told nothing of it
+    joined: str | None = None
+    # the request goes on in another one of theirs
     solved: str
     not_solved: str
     # its agent has ended it without a solution

@@ -5,12 +5,17 @@ several), locks the conversation, and does everything in the session's transacti
 the message to the customer, the event for listeners. What can be undone for a few seconds goes through `bot.planned`.
 """
 
-from bot.desk.ending import resolve, wait
+from bot.desk.calls import call_back, called
+from bot.desk.cases import open_case
+from bot.desk.ending import resolve, resume, wait
+from bot.desk.joining import join
 from bot.desk.passing import decline, transfer
 from bot.desk.shift import shift_off, shift_on
+from bot.desk.spam import not_spam, spam
 from bot.desk.speaking import hold, note, reply
-from bot.desk.taking import read, take
+from bot.desk.taking import prioritise, read, step_in, take, watch
 
 __all__ = [
-    "decline", "hold", "note", "read", "reply", "resolve", "shift_off", "shift_on", "take", "transfer", "wait",
+    "call_back", "called", "decline", "hold", "join", "not_spam", "note", "open_case", "prioritise", "read", "reply",
+    "resolve", "resume", "shift_off", "shift_on", "spam", "step_in", "take", "transfer", "wait", "watch",
 ]  # fmt: skip

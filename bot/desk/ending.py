@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import escalation, labels
 from bot.desk.hands import add_note, in_hand
-from bot.errors import TimeOver
+from bot.errors import NotWaiting, TimeOver, TimeTooFar
 from bot.models import Request, State
 from bot.requests import settle_owner
 from bot.timeline import Desk, log_event, notify, tell_of
+
+AHEAD = timedelta(days=92)
+"""A moment further ahead is a slip of the pen."""
+
+
+def in_time(moment: datetime, now: datetime) -> None:
+    """Refuse a moment (aware) that is over, or so far ahead that nobody means it."""
+    if moment <= now:
+        raise TimeOver
+    if moment > now + AHEAD:
+        raise TimeTooFar
 
 
 async def wait(
@@ -29,8 +40,8 @@ async def wait(
     A request that waits already gets another moment; the customer is not told the same again (CX-06).
     """
     agent, conversation, request = await in_hand(session, agent_name, conversation_id, request_id)
-    if until is not None and until <= now:
-        raise TimeOver
+    if until is not None:
+        in_time(until, now)
     told = request.state == State.WAITING_CUSTOMER
     request.state, request.wait_until = State.WAITING_CUSTOMER, until or now + desk.reopen
     await log_event(
@@ -40,6 +51,25 @@ async def wait(
         return request
     tell_of(session, conversation, "state", request=request.number, state=State.WAITING_CUSTOMER)
     await notify(session, desk, conversation, desk.pack.manifest.notices.waiting_customer, request, now=now)
+    return request
+
+
+async def resume(
+    session: AsyncSession,
+    desk: Desk,
+    agent_name: str,
+    conversation_id: int,
+    *,
+    now: datetime,
+    request_id: int | None = None,
+) -> Request:
+    """Go on with a request that waited for the customer: they are waited for no longer."""
+    agent, conversation, request = await in_hand(session, agent_name, conversation_id, request_id)
+    if request.state != State.WAITING_CUSTOMER:
+        raise NotWaiting
+    request.state, request.wait_until = State.ASSIGNED, None
+    await log_event(session, request, "resumed", now, agent=agent.name)
+    tell_of(session, conversation, "state", request=request.number, state=State.ASSIGNED)
     return request
 
 

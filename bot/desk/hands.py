@@ -15,6 +15,9 @@ from bot.errors import ConversationUnknown, NotYourRequest, OffShift, RequestGon
 from bot.models import LIVE, Agent, Conversation, Message, Request, Sender, State
 from bot.requests import settle_owner
 
+LEADERS = ("supervisor", "admin")
+"""Roles that see everybody's work and may step in."""
+
 
 async def on_shift(session: AsyncSession, name: str) -> Agent:
     """The agent of a name, who has to be on shift."""

@@ -8,11 +8,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
 from bot import agents, escalation
+from bot.desk import news
 from bot.desk.hands import add_note, hand_to, in_hand
 from bot.errors import AlreadyYours, CommentMissing, QueueUnknown, TargetOffShift
 from bot.masking import mask
 from bot.models import Agent, Conversation, Request
 from bot.requests import tell_opened, to_queue
+from bot.sentences import passed_on
 from bot.timeline import Desk, log_event, notify, show_request, tell_of
 
 
@@ -106,6 +108,7 @@ async def _to_colleague(
         raise TargetOffShift
     await add_note(session, agent, request, comment, now)
     await hand_to(session, conversation, request, target, now=now)
+    await news.tell(session, target.id, request, "transfer", passed_on(agent.title, request.number), now=now)
     data = {"comment": comment, "queue": None, "to": target.name}
     await log_event(session, request, "transferred", now, agent=agent.name, data=data)
     tell_of(session, conversation, "state", request=request.number, state="transferred")

@@ -6,10 +6,25 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import conversations, queues
-from bot.desk.hands import hand_to, in_hand, live_of, on_shift
-from bot.errors import AlreadyYours, NothingToTake, NotYourQueue, RequestGone, RequestReserved, RequestTaken
+from bot import agents, conversations, queues
+from bot.desk import news
+from bot.desk.hands import LEADERS, hand_to, in_hand, live_of, locked, on_shift
+from bot.errors import (
+    AlreadyYours,
+    NotFound,
+    NothingToTake,
+    NotInHand,
+    NotYourQueue,
+    PriorityReasonMissing,
+    PriorityUnknown,
+    RequestGone,
+    RequestReserved,
+    RequestTaken,
+    SupervisorsOnly,
+)
+from bot.masking import mask
 from bot.models import Agent, Conversation, Request, State
+from bot.sentences import took_over
 from bot.timeline import Desk, log_event, notify, show_request, tell_of
 
 
@@ -62,6 +77,86 @@ async def read(
     """Show an agent their request once more, in full."""
     agent, conversation, request = await in_hand(session, agent_name, conversation_id, request_id)
     await show_request(session, conversation, request, agent)
+    return request
+
+
+async def step_in(
+    session: AsyncSession,
+    desk: Desk,
+    agent_name: str,
+    conversation_id: int,
+    *,
+    now: datetime,
+    request_id: int | None = None,
+) -> Request:
+    """A supervisor takes over a request that another agent has in hand.
+
+    The customer hears what they hear of any transfer (CX-04), the former agent is told at the desk.
+    """
+    agent = await on_shift(session, agent_name)
+    if agent.role not in LEADERS:
+        raise SupervisorsOnly
+    conversation = await locked(session, conversation_id)
+    there = [one for one in await live_of(session, conversation_id) if request_id in (None, one.id)]
+    if not there:
+        raise RequestGone
+    request = there[0]
+    former = await session.get(Agent, request.agent_id) if request.agent_id else None
+    if former is None:
+        raise NotInHand
+    if former.id == agent.id:
+        raise AlreadyYours
+    await hand_to(session, conversation, request, agent, now=now)
+    await news.tell(session, former.id, request, "step_in", took_over(agent.title, request.number), now=now)
+    data = {"from": former.name, "to": agent.name, "queue": None}
+    await log_event(session, request, "stepped_in", now, agent=agent.name, data=data)
+    tell_of(session, conversation, "state", request=request.number, state="transferred")
+    await show_request(session, conversation, request, agent)
+    if request.talking:
+        await notify(session, desk, conversation, desk.pack.manifest.notices.transferred, request, now=now)
+    return request
+
+
+async def watch(session: AsyncSession, agent_name: str, request_id: int) -> Request:
+    """Let a supervisor look at a request without taking it: nothing of it changes, nobody is told."""
+    agent = await agents.get(session, agent_name)
+    if agent.role not in LEADERS:
+        raise SupervisorsOnly
+    request = await session.get(Request, request_id)
+    if request is None:
+        raise NotFound
+    return request
+
+
+async def prioritise(
+    session: AsyncSession,
+    desk: Desk,
+    agent_name: str,
+    conversation_id: int,
+    priority: str,
+    reason: str,
+    *,
+    now: datetime,
+    request_id: int | None = None,
+) -> Request:
+    """Change how urgent a request is: the agent's own, or for a supervisor any that is not ended. `reason`: for colleagues."""
+    agent = await agents.get(session, agent_name)
+    if agent.role in LEADERS:
+        await locked(session, conversation_id)
+        there = [one for one in await live_of(session, conversation_id) if request_id in (None, one.id)]
+        if not there:
+            raise RequestGone
+        request = there[0]
+    else:
+        agent, _, request = await in_hand(session, agent_name, conversation_id, request_id)
+    if priority not in queues.PRIORITIES:
+        raise PriorityUnknown
+    if not reason.strip():
+        raise PriorityReasonMissing
+    before, request.priority = request.priority, priority
+    request.summary = {**request.summary, "priority": priority}
+    data = {"from": before, "to": priority, "reason": mask(reason.strip())}
+    await log_event(session, request, "prioritised", now, agent=agent.name, data=data)
     return request
 
 
