@@ -34,9 +34,17 @@ def mount(app: FastAPI, parts: Parts) -> None:
 
 def _pages() -> list[APIRouter]:
     """All pages. A page that changes by itself registers its view when it is imported."""
-    from bot.console import oidc, sign_in
+    from bot.console import (
+        oidc,
+        queue_page,
+        sign_in,
+    )
 
-    return [sign_in.router, oidc.router]
+    return [
+        oidc.router,
+        queue_page.router,
+        sign_in.router,
+    ]
 
 
 def _static() -> APIRouter:
