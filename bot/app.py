@@ -26,6 +26,7 @@ from bot import (
     file_store,
     jobs,
     pace,
+    planned,
     requests,
     signs,
     tidying,
@@ -59,6 +60,8 @@ STORED_WITHIN = 10.0
 """Seconds that what has come in already gets to be stored when the process is stopped."""
 PAGES = 8
 """Connections for the desk's pages."""
+PLANNERS = 2
+"""Conversations in which one process does agents' planned actions at the same time."""
 FETCHERS = 2
 """Conversations whose attachments one process fetches at the same time."""
 TELLERS = 2
@@ -137,7 +140,7 @@ class Assistant:
         self.address = address
         kinds = (
             (Role.WORKER, jobs.TURN, settings.workers), (Role.SENDER, jobs.DELIVERY, settings.senders),
-            (Role.SENDER, jobs.FILES, FETCHERS),
+            (Role.SENDER, jobs.FILES, FETCHERS), (Role.WORKER, jobs.PLANNED, PLANNERS),
         )  # fmt: skip
         self.kinds = {kind: number for role, kind, number in kinds if role in self.roles}
         # the jobs that this process does, and how many of each at the same time
@@ -181,6 +184,7 @@ class Assistant:
             limits=fetching.Limits.of(file_mb=settings.file_mb, day_mb=settings.files_mb_per_day, days=settings.files_days),
         )  # fmt: skip
         self.jobs.register(jobs.FILES, self._fetch_files)
+        self.jobs.register(jobs.PLANNED, self._do_planned)
         self.outside: Outside | None = None
         # what is told of requests; talks that a program or a terminal plays are told to nobody
         self._taking_in = 0
@@ -317,6 +321,12 @@ class Assistant:
 
     async def _deliver(self, conversation_id: int) -> None:
         await delivery.deliver(self.post, conversation_id)
+
+    async def _do_planned(self, conversation_id: int) -> None:
+        async with self.sessions.begin() as session:
+            left = await planned.do_due(session, self.desk, conversation_id, self.clock.now())
+            if left is not None:
+                await self.jobs.add(session, jobs.PLANNED, conversation_id, delay=left)
 
     async def _fetch_files(self, conversation_id: int) -> None:
         await fetching.fetch(self.files, conversation_id)

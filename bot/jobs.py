@@ -1,4 +1,5 @@
-"""Durable work: turns to take, messages to deliver, attachments to fetch, in PostgreSQL, by procrastinate.
+"""Durable work: turns to take, messages to deliver, attachments to fetch, agents' actions whose time for undoing is over, in
+PostgreSQL, by procrastinate.
 
 A job is an INSERT in the transaction of what it is about. Its `lock` keeps the jobs of one conversation in order, its
 queueing lock joins a burst into one job (T3): the job takes *all* that is there. Each kind has a queue of its own name, so
@@ -31,7 +32,7 @@ Work = Callable[[int], Awaitable[object]]
 """What a job does: gets a conversation's id."""
 Sweep = Callable[[], Awaitable[object]]
 
-TURN, DELIVERY, FILES, HOOKS = "turn", "delivery", "files", "hooks"
+TURN, DELIVERY, FILES, PLANNED, HOOKS = "turn", "delivery", "files", "planned", "hooks"
 POLL = 0.25
 """Seconds between two looks for jobs whose time has come; new ones are announced by PostgreSQL."""
 LONGEST_BACKOFF = 30.0

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from bot import conversations, files, pace
+from bot import conversations, files, pace, planned
 from bot.clock import Clock
 from bot.database import Sessions
 from bot.outside import outbox
@@ -33,6 +33,7 @@ async def upkeep(sessions: Sessions, desk: Desk, clock: Clock, *, hooks: bool = 
         if hooks:
             done += await outbox.recover(session, desk.jobs, now=now)
         await outbox.forget(session, now=now)
+        done += await planned.recover(session, desk.jobs, now=now)
         await conversations.forget_receipts(session, before=now - RECEIPTS_KEPT)
         await pace.forget(session)
         return done
