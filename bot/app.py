@@ -41,6 +41,7 @@ from bot.clients.crm_demo import DemoCrm
 from bot.clients.shop import Shop
 from bot.clients.timed import TimedCrm
 from bot.clock import Clock, SystemClock
+from bot.desk import giving
 from bot.errors import ChannelStopped, SettingsInvalid
 from bot.leader import Leader
 from bot.limits import Limits
@@ -140,7 +141,7 @@ class Assistant:
         self.address = address
         kinds = (
             (Role.WORKER, jobs.TURN, settings.workers), (Role.SENDER, jobs.DELIVERY, settings.senders),
-            (Role.SENDER, jobs.FILES, FETCHERS), (Role.WORKER, jobs.PLANNED, PLANNERS),
+            (Role.SENDER, jobs.FILES, FETCHERS), (Role.WORKER, jobs.PLANNED, PLANNERS), (Role.WORKER, jobs.GIVE, 1),
         )  # fmt: skip
         self.kinds = {kind: number for role, kind, number in kinds if role in self.roles}
         # the jobs that this process does, and how many of each at the same time
@@ -162,7 +163,7 @@ class Assistant:
         self.crm: SwitchableCrm = crm or DemoCrm(content.shop, now=self.clock.now, timezone=zone)
         self.desk = requests.Desk(
             pack=content.pack, jobs=self.jobs, reopen=timedelta(hours=_reopen_hours(settings, content.pack)),
-            claim=timedelta(seconds=settings.claim_seconds),
+            claim=timedelta(seconds=settings.claim_seconds), away=timedelta(seconds=settings.away_seconds),
         )  # fmt: skip
         self.paces: dict[str, pace.Limits] = {}
         self.post = delivery.Post(
@@ -177,6 +178,7 @@ class Assistant:
         self.hold: conversations.Hold | None = None
         # what one customer may send; talks that a program or a terminal plays are not limited
         self.jobs.register(jobs.TURN, self._take_turn)
+        self.jobs.register(jobs.GIVE, self._give)
         self.jobs.register(jobs.DELIVERY, self._deliver)
         self.files = fetching.Files(
             sessions=self.sessions, channels=self.channels, desk=self.desk, clock=self.clock,
@@ -318,6 +320,9 @@ class Assistant:
     async def _take_turn(self, conversation_id: int) -> None:
         async with self.sessions.begin() as session:
             await turns.take_turn(session, self.tools, conversation_id)
+
+    async def _give(self, _: int) -> None:
+        await giving.give_all(self.sessions, self.desk, self.clock)
 
     async def _deliver(self, conversation_id: int) -> None:
         await delivery.deliver(self.post, conversation_id)

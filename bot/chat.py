@@ -219,7 +219,7 @@ class Script:
     async def _at_the_desk(self, session: AsyncSession, line: AgentLine, chat: str | None) -> None:
         work, now, who = self._assistant.desk, self._clock.now(), line.agent
         if line.do == "shift_on":
-            await desk.shift_on(session, who)
+            await desk.shift_on(session, who, desk=work)
             return
         if line.do == "shift_off":
             await desk.shift_off(session, work, who, now=now)

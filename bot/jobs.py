@@ -33,6 +33,8 @@ Work = Callable[[int], Awaitable[object]]
 Sweep = Callable[[], Awaitable[object]]
 
 TURN, DELIVERY, FILES, PLANNED, HOOKS = "turn", "delivery", "files", "planned", "hooks"
+GIVE = "give"
+"""Requests are given to agents: one job for all of them, its conversation is 0."""
 POLL = 0.25
 """Seconds between two looks for jobs whose time has come; new ones are announced by PostgreSQL."""
 LONGEST_BACKOFF = 30.0
@@ -148,6 +150,10 @@ class Jobs:
     async def files(self, session: AsyncSession, conversation_id: int, *, delay: float = 0.0) -> bool:
         """Add the fetching of a conversation's attachments, in the session's transaction; False when one waits already."""
         return await self.add(session, FILES, conversation_id, delay=delay)
+
+    async def give(self, session: AsyncSession) -> bool:
+        """Add the giving of requests to agents, in the session's transaction; False when one waits already."""
+        return await self.add(session, GIVE, 0)
 
     async def add(self, session: AsyncSession, name: str, conversation_id: int, *, delay: float = 0.0) -> bool:
         """Add a job of a kind for a conversation, in the session's transaction; False when one waits already."""

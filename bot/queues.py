@@ -1,12 +1,14 @@
-"""Queues: who is next, the place of a request, and how long it will take by what was really measured.
+"""Queues: who is next, the place of a request, how long it will take by what was really measured, who is wanted for it.
 
-The order: the personal manager's claim, VIPs, priority, customers who wait before tasks, age (VIP-01, ruling 28).
+The order: the personal manager's claim, VIPs, priority (repeated contacts have a high one by the pack's table, CX-15),
+customers who wait before tasks, age (VIP-01, ruling 28). In queues whose requests the system gives out (`assign:
+least_loaded`) `bot.desk.giving` does so in this order; whoever frees an agent or lets a request wait calls `wake`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +16,9 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, tuple
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+import flows
 from bot import agents
+from bot.jobs import Jobs
 from bot.models import Agent, Request, State
 
 MEASURED = timedelta(days=7)
@@ -36,9 +40,15 @@ ORDER = _order(Request)
 
 
 async def candidates(
-    session: AsyncSession, agent: Agent, *, now: datetime, conversation_id: int | None = None, limit: int = 50
+    session: AsyncSession,
+    agent: Agent,
+    *,
+    now: datetime,
+    conversation_id: int | None = None,
+    limit: int = 50,
+    pack: flows.Pack | None = None,
 ) -> Sequence[Request]:
-    """Waiting requests that an agent may take now, the next one first; nothing is locked."""
+    """Waiting requests that an agent may take now, the next one first; nothing is locked. `pack`: for its skills."""
     claimed = and_(Request.manager == agent.name, Request.claim_until > now)
     conditions: list[ColumnElement[bool]] = [Request.state == State.QUEUED]
     if conversation_id is not None:
@@ -49,10 +59,38 @@ async def candidates(
     free = or_(Request.claim_until.is_(None), Request.claim_until <= now, claimed)
     conditions += [serves, free]
     if others := await agents.skills_on_shift(session) - set(agent.skills):
-        conditions.append(~Request.marks.overlap(sorted(others)))
+        known = [pack.skills[name] for name in others if name in pack.skills] if pack is not None else []
+        conditions.append(~Request.marks.overlap(sorted(others.union(*(skill.marks for skill in known)))))
+        if topics := sorted(set().union(*(skill.topics for skill in known))):
+            conditions.append(func.coalesce(Request.topic, "").not_in(topics))
     first = case((claimed, 0), else_=1)
     found = await session.scalars(select(Request).where(*conditions).order_by(first, *ORDER).limit(limit))
     return found.all()
+
+
+def skills_wanted(pack: flows.Pack, topic: str | None, marks: Collection[str]) -> set[str]:
+    """The skills that a request wants: those of its marks' names, and those of the pack that name its topic or a mark."""
+    named = (name for name, of in pack.skills.items() if topic in of.topics or not {*marks}.isdisjoint(of.marks))
+    return {*marks, *named}
+
+
+def given_out(pack: flows.Pack) -> list[str]:
+    """Queues whose requests the system gives to agents."""
+    return [name for name, queue in pack.queues.items() if queue.assign is flows.Assign.LEAST_LOADED]
+
+
+async def wake(session: AsyncSession, pack: flows.Pack, jobs: Jobs) -> None:
+    """A request waits now, or an agent is free: what can be given is given as soon as this transaction is stored."""
+    if given_out(pack):
+        await jobs.give(session)
+
+
+async def wake_if_waiting(session: AsyncSession, pack: flows.Pack, jobs: Jobs) -> None:
+    """Wake when something waits to be given (the sweep: what was passed over while somebody was at it)."""
+    names = given_out(pack)
+    waits = select(Request.id).where(Request.state == State.QUEUED, Request.queue.in_(names)).limit(1)
+    if names and await session.scalar(waits) is not None:
+        await jobs.give(session)
 
 
 async def place(session: AsyncSession, request: Request) -> int:

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import escalation, files, queues
+from bot import escalation, files, queues, targets
 from bot.errors import AlreadyJoined, RequestGone
 from bot.masking import mask, masked
 from bot.models import IN_HAND, LIVE, REQUEST_NUMBERS, Agent, Conversation, Message, Owner, Request, State
@@ -57,8 +57,9 @@ async def open_request(
         marks=list(handoff.marks), rules=list(handoff.rules), comment=mask(handoff.comment),
         summary={**masked(handoff.summary), "request": number}, vip=vip, opened_at=now, queued_place=0,
     )  # fmt: skip
-    if vip and manager and not task and await _on_shift(session, str(manager)):
-        request.manager, request.claim_until = str(manager), now + desk.claim
+    request.manager = str(manager) if vip and manager and not task else None
+    await _claim(session, desk, request, now)
+    targets.begin(desk.pack, request, now)
     session.add(request)
     await session.flush()
     await files.gather(session, request)
@@ -75,6 +76,7 @@ async def open_request(
     tell_opened(session, conversation, request)
     if not task:
         tell_of(session, conversation, "state", request=number, state=State.QUEUED)
+    await queues.wake(session, desk.pack, desk.jobs)
     return request
 
 
@@ -257,6 +259,8 @@ async def reopen(
         escalation.start(request, now)
     else:
         request.state = State.QUEUED
+        await _claim(session, desk, request, now)
+        await queues.wake(session, desk.pack, desk.jobs)
     await belong(session, request, lines)
     await settle_owner(session, conversation)
     await log_event(session, request, "reopened", now, agent=agent.name if back and agent else None)
@@ -318,11 +322,14 @@ async def to_queue(
     """Put a request that was in hand back into its queue and tell the customer that another specialist will answer.
 
     It keeps its age, so its place does not get worse (ruling 17). `state`: what the customer's side calls the change.
+    `agent`: who gives it away; a VIP's manager who does so has no first claim on it again (VIP-01).
     """
     spoke = request.talking
     request.state, request.agent_id, request.talking, request.wait_until = State.QUEUED, None, False, None
     request.asked_at = None
+    await _claim(session, desk, request, now, but=agent)
     await settle_owner(session, conversation)
+    await queues.wake(session, desk.pack, desk.jobs)
     await log_event(session, request, kind, now, agent=agent, data=data)
     tell_of(session, conversation, "state", request=request.number, state=state)
     if spoke:
@@ -336,6 +343,16 @@ async def settle_owner(session: AsyncSession, conversation: Conversation) -> Non
     if conversation.owner != owner:
         conversation.owner = owner
         await session.flush()
+
+
+async def _claim(session: AsyncSession, desk: Desk, request: Request, now: datetime, *, but: str | None = None) -> None:
+    """Give a VIP's personal manager the first claim on a request that waits now, if on shift (VIP-01, ruling 28).
+
+    `but`: who has just given it away and is not to have it again.
+    """
+    manager, request.claim_until = request.manager, None
+    if manager is not None and manager != but and await _on_shift(session, manager):
+        request.claim_until = now + desk.claim
 
 
 async def _on_shift(session: AsyncSession, name: str) -> bool:

@@ -30,6 +30,8 @@ class Desk:
     # a reply within this time reopens a solved request (CX-07)
     claim: timedelta = timedelta(seconds=60)
     # first claim of a VIP's personal manager (ruling 28)
+    away: timedelta = timedelta(seconds=120)
+    # an agent on shift whose pages are all closed for so long does not work any more
 
 
 async def log_event(

@@ -25,11 +25,11 @@ from flows.errors import ContentError, FlowError, PackInvalid, Problem
 from flows.hours import add_working, closes_at, is_open, opens_at, place
 from flows.load import load, load_shipped
 from flows.pack import Pack
-from flows.queues import Assign, Queue
+from flows.queues import Assign, Queue, Skill
 
 __all__ = [
     "Act", "Assign", "Attachment", "Button", "ContentError", "ConversationState", "Decision", "Entity", "FlowError", "Handoff",
-    "Lookup", "OpenRequest", "Pack", "PackInvalid", "Parse", "Problem", "Queue", "Reading", "Say", "Turn", "Unavailable",
+    "Lookup", "OpenRequest", "Pack", "PackInvalid", "Parse", "Problem", "Queue", "Reading", "Say", "Skill", "Turn", "Unavailable",
     "Verdict", "add_working", "closes_at", "decide", "is_open", "load", "load_shipped", "notice", "opens_at",
     "parse_from_json", "place", "state_from_json", "to_json",
 ]  # fmt: skip

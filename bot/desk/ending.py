@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import escalation, labels
+from bot import escalation, labels, queues
 from bot.desk.hands import add_note, in_hand
 from bot.errors import NotWaiting, TimeOver, TimeTooFar
 from bot.models import Request, State
@@ -47,6 +47,7 @@ async def wait(
     await log_event(
         session, request, "waiting_customer", now, agent=agent.name, data={"until": request.wait_until.isoformat()}
     )
+    await queues.wake(session, desk.pack, desk.jobs)
     if told:
         return request
     tell_of(session, conversation, "state", request=request.number, state=State.WAITING_CUSTOMER)
@@ -97,6 +98,7 @@ async def resolve(
     request.resolution, request.resolved_category, request.solution = resolution, category, text.strip() or None
     request.solved_at, request.close_at, request.asked_at = now, now + desk.reopen, None
     await settle_owner(session, conversation)
+    await queues.wake(session, desk.pack, desk.jobs)
     await log_event(
         session, request, "solved", now, agent=agent.name, data={"resolution": resolution, "category": category}
     )

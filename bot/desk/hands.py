@@ -72,7 +72,7 @@ async def hand_to(
     """Make a request the agent's. A handoff's conversation is theirs at once, a task's when they speak."""
     request.state, request.agent_id, request.last_agent_id = State.ASSIGNED, agent.id, agent.id
     request.taken_at = request.taken_at or now
-    request.claim_until = request.wait_until = None
+    request.claim_until, request.wait_until, request.waits_for_opening = None, None, False
     request.talking = not request.task or request.spoken
     escalation.start(request, now)
     if request.talking:

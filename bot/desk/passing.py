@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import agents, escalation
+from bot import agents, escalation, queues, targets
 from bot.desk import news
 from bot.desk.hands import add_note, hand_to, in_hand
 from bot.errors import AlreadyYours, CommentMissing, QueueUnknown, TargetOffShift
@@ -78,6 +78,7 @@ async def transfer(
     request.queue, kind, due = flows.place(desk.pack, queue, now, request.resolved_category)
     if kind is not None and request.category is None:
         request.category, request.due = kind, due
+    targets.move(desk.pack, request, now)
     request.summary = {
         **request.summary,
         "queue": request.queue,
@@ -109,6 +110,7 @@ async def _to_colleague(
     await add_note(session, agent, request, comment, now)
     await hand_to(session, conversation, request, target, now=now)
     await news.tell(session, target.id, request, "transfer", passed_on(agent.title, request.number), now=now)
+    await queues.wake(session, desk.pack, desk.jobs)
     data = {"comment": comment, "queue": None, "to": target.name}
     await log_event(session, request, "transferred", now, agent=agent.name, data=data)
     tell_of(session, conversation, "state", request=request.number, state="transferred")

@@ -1,37 +1,125 @@
-"""The shift: who works now. Whoever stops working keeps nothing that a customer waits for."""
+"""The shift: who works now. Whoever stops working keeps nothing that a customer waits for.
+
+A shift ends when the agent says so, or by itself when all their pages have been closed for a while (setting
+`away_seconds`; pages say so through `Agent.seen_at`). Who works without a browser (`seen_at` is None) is never away. One
+who comes back within `BACK_WITHIN` goes on where they were: on shift, and first in line for what they had before.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import agents, conversations
+from bot import agents, conversations, queues
 from bot.models import Agent, Request, State
 from bot.requests import to_queue
 from bot.timeline import Desk
 
+BACK_WITHIN = timedelta(minutes=30)
+"""A shift that ended by itself goes on when a page is opened again within so long; later it is begun by hand."""
 
-async def shift_on(session: AsyncSession, agent_name: str) -> Agent:
-    """The agent begins to work."""
+
+async def shift_on(
+    session: AsyncSession, agent_name: str, *, desk: Desk | None = None, seen: datetime | None = None
+) -> Agent:
+    """The agent begins to work; what waits is given to them at once, where the system gives (`desk`).
+
+    seen: now, when they say so in a browser; None: they work without one
+    """
     agent = await agents.get(session, agent_name)
-    agent.on_shift = True
+    agent.on_shift, agent.away_at, agent.seen_at = True, None, seen
     await session.flush()
+    if desk is not None:
+        await queues.wake(session, desk.pack, desk.jobs)
     return agent
 
 
 async def shift_off(session: AsyncSession, desk: Desk, agent_name: str, *, now: datetime) -> Agent:
     """The agent stops working: what they have in hand goes back to its queue; what waits for the customer stays theirs."""
     agent = await agents.get(session, agent_name)
-    agent.on_shift = False
+    agent.on_shift, agent.away_at = False, None
     await session.flush()
+    await give_back(session, desk, agent, "shift_over", now=now)
+    return agent
+
+
+async def give_back(session: AsyncSession, desk: Desk, agent: Agent, kind: str, *, now: datetime) -> int:
+    """Put everything that an agent works on back into its queue, as an event of a kind; return how much it was.
+
+    Their customers hear that another specialist will answer. What waits for its customer stays the agent's.
+    """
     assigned = select(Request.id, Request.conversation_id).where(
         Request.agent_id == agent.id, Request.state == State.ASSIGNED
     )
+    done = 0
     for request_id, conversation_id in (await session.execute(assigned.order_by(Request.id))).all():
-        conversation = await conversations.lock(session, conversation_id)
-        request = await session.get(Request, request_id, populate_existing=True)
-        if conversation and request and request.agent_id == agent.id and request.state == State.ASSIGNED:
-            await to_queue(session, desk, conversation, request, "shift_over", now=now, agent=agent.name)
-    return agent
+        done += await _back(session, desk, request_id, conversation_id, agent, kind, now)
+    return done
+
+
+async def _back(
+    session: AsyncSession,
+    desk: Desk,
+    request_id: int,
+    conversation_id: int,
+    agent: Agent,
+    kind: str,
+    now: datetime,
+    *,
+    skip: bool = False,
+) -> int:
+    conversation = await conversations.lock(session, conversation_id, skip=skip)
+    request = await session.get(Request, request_id, populate_existing=True)
+    if conversation and request and request.agent_id == agent.id and request.state == State.ASSIGNED:
+        await to_queue(session, desk, conversation, request, kind, now=now, agent=agent.name)
+        return 1
+    return 0
+
+
+async def works_without_browser(session: AsyncSession, agent_name: str) -> None:
+    """The agent has done something elsewhere (a Telegram desk, an outside system): closed pages do not mean away."""
+    await session.execute(
+        update(Agent).where(Agent.name == agent_name, Agent.seen_at.is_not(None)).values(seen_at=None)
+    )
+
+
+# ------------------------------------------------------------------------------------------------------- by itself
+async def see_who_is_there(session: AsyncSession, desk: Desk, now: datetime) -> int:
+    """End the shift of who is away, let who came back go on; return how much has changed. For the sweep."""
+    gone = Agent.on_shift & (Agent.seen_at <= now - desk.away)
+    back = Agent.away_at.is_not(None) & (Agent.seen_at >= Agent.away_at)
+    found = await session.scalars(
+        select(Agent).where(or_(gone, back)).order_by(Agent.id).with_for_update(key_share=True, skip_locked=True)
+        .execution_options(populate_existing=True)
+    )  # fmt: skip
+    done = 0
+    for agent in found.all():
+        if agent.on_shift:
+            agent.on_shift, agent.away_at = False, now
+        else:
+            assert agent.away_at is not None
+            agent.on_shift = now - agent.away_at <= BACK_WITHIN and agent.disabled_at is None
+            agent.away_at = None
+        done += 1
+    await session.flush()
+    return done + await _nobodys(session, desk, now)
+
+
+async def _nobodys(session: AsyncSession, desk: Desk, now: datetime) -> int:
+    """Put what is in the hands of somebody who does not work back into its queue.
+
+    A request may get there although `shift_off` gave all back: it was taken at the same moment.
+    """
+    found = await session.execute(
+        select(Request.id, Request.conversation_id, Agent)
+        .join(Agent, Agent.id == Request.agent_id)
+        .where(Request.state == State.ASSIGNED, ~Agent.on_shift | Agent.disabled_at.is_not(None))
+        .order_by(Request.id)
+    )
+    done = 0
+    for request_id, conversation_id, agent in found.all():
+        kind = "away" if agent.away_at is not None else "shift_over"
+        done += await _back(session, desk, request_id, conversation_id, agent, kind, now, skip=True)
+    return done

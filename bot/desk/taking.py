@@ -42,7 +42,7 @@ async def take(
     `request_id`: which of the conversation's.
     """
     agent = await on_shift(session, agent_name)
-    found = await queues.candidates(session, agent, now=now, conversation_id=conversation_id)
+    found = await queues.candidates(session, agent, now=now, conversation_id=conversation_id, pack=desk.pack)
     waiting = [one for one in found if request_id in (None, one.id)]
     if not waiting and conversation_id is not None:
         raise await _why_not(session, agent, conversation_id, request_id, now)
@@ -53,18 +53,26 @@ async def take(
                 continue
             request = await session.get(Request, one.id, with_for_update=True, populate_existing=True)
             if request is not None and request.state == State.QUEUED:
-                await _assign(session, desk, conversation, request, agent, now=now)
+                await assign(session, desk, conversation, request, agent, now=now)
                 return request
     if conversation_id is not None and waiting:
         raise RequestTaken
     raise NothingToTake
 
 
-async def _assign(
-    session: AsyncSession, desk: Desk, conversation: Conversation, request: Request, agent: Agent, *, now: datetime
+async def assign(
+    session: AsyncSession,
+    desk: Desk,
+    conversation: Conversation,
+    request: Request,
+    agent: Agent,
+    *,
+    now: datetime,
+    given: bool = False,
 ) -> None:
+    """Make a waiting request the agent's, show it to them, tell the customer. `given`: by the system, not taken."""
     await hand_to(session, conversation, request, agent, now=now)
-    await log_event(session, request, "assigned", now, agent=agent.name)
+    await log_event(session, request, "assigned", now, agent=agent.name, data={"given": True} if given else None)
     tell_of(session, conversation, "state", request=request.number, state=State.ASSIGNED)
     await show_request(session, conversation, request, agent)
     if request.talking:

@@ -17,6 +17,7 @@ import flows
 from bot import agents, buttons, conversations, database, delivery, desk, events, requests, sweep, turns
 from bot.channels import Channel, Incoming, Kind, Outgoing, Receive
 from bot.clock import FixedClock
+from bot.desk import giving
 from bot.errors import CrmUnavailable, NluUnavailable
 from bot.jobs import Jobs
 from bot.models import Message, Request
@@ -208,15 +209,15 @@ class World:
 
 @asynccontextmanager
 async def make_world(
-    address: str, *, slow: float | None = None, again: float = 60.0, **more: Any
+    address: str, *, slow: float | None = None, again: float = 60.0, pack: flows.Pack | None = None, **more: Any
 ) -> AsyncIterator[World]:
-    """Wire a world on an empty database. `slow`, `again`: when customers are asked for patience."""
+    """Wire a world on an empty database. `slow`, `again`: when customers are asked for patience; `pack`: not the mini one."""
     engine = database.make_engine(address)
     sessions = database.make_sessions(engine)
     clock, nlu, crm = FixedClock(START), ScriptedNlu(), ScriptedCrm()
     channels = {name: ScriptedChannel(name) for name in ("telegram", "vk")}
     async with Jobs(address, workers=4, stalled=1.0) as jobs:
-        work = requests.Desk(pack=flows.load(MINI), jobs=jobs)
+        work = requests.Desk(pack=pack or flows.load(MINI), jobs=jobs)
         down: set[str] = set()
         post = delivery.Post(sessions=sessions, channels=channels, jobs=jobs, clock=clock)
         if slow is not None:
@@ -228,7 +229,11 @@ async def make_world(
             async with sessions.begin() as session:
                 await turns.take_turn(session, tools, conversation_id)
 
+        async def give(_: int) -> None:
+            await giving.give_all(sessions, work, clock)
+
         jobs.register("turn", turn)
+        jobs.register("give", give)
         jobs.register("delivery", functools.partial(delivery.deliver, post))
         stop = events.listen(sessions, world.events.append)
         try:
