@@ -308,8 +308,18 @@ async def counts(session: AsyncSession, scope: Scope) -> Counts:
     return Counts(waiting={one[0]: one[1] for one in rows if one[1]}, live={one[0]: one[2] for one in rows})
 
 
-async def waiting_ids(session: AsyncSession, scope: Scope) -> list[tuple[int, str, str, str | None]]:
-    """Of all that waits: id, number, queue and topic; the next one first."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """That something waits, and no more."""
+
+    id: int
+    number: str
+    queue: str
+    topic: str | None
+
+
+async def waiting_ids(session: AsyncSession, scope: Scope) -> list[Waiting]:
+    """All that waits, in short."""
     query = select(Request.id, Request.number, Request.queue, Request.topic)
-    found = await session.execute(query.where(Request.state == State.QUEUED, seen_by(scope)).order_by(*queues.ORDER))
-    return [(one.id, one.number, one.queue, one.topic) for one in found]
+    found = await session.execute(query.where(Request.state == State.QUEUED, seen_by(scope)))
+    return [Waiting(*one) for one in found]

@@ -34,15 +34,18 @@ def mount(app: FastAPI, parts: Parts) -> None:
 
 def _pages() -> list[APIRouter]:
     """All pages. A page that changes by itself registers its view when it is imported."""
+    from bot.console import bell as bell  # rings on every page
     from bot.console import (
         oidc,
         queue_page,
+        search_page,
         sign_in,
     )
 
     return [
         oidc.router,
         queue_page.router,
+        search_page.router,
         sign_in.router,
     ]
 

@@ -53,11 +53,13 @@ def page(
     styles: Sequence[str] = (),
     status: int = 200,
     request: Request | None = None,
+    find: str = "",
 ) -> HTMLResponse:
     """A whole page.
 
-    at: which entry of the navigation it belongs to; live: query of the page's live view ("view=queue&…", see
-    `bot.console.live`); scripts, styles: further files of static/; request: brings the message of a redirect along
+    at: which entry of the navigation it belongs to; live: query of the page's live views ("view=queue&…", see
+    `bot.console.live`; the frame's own every page has); scripts, styles: further files of static/; request: brings the message of a redirect
+    along; find: what was looked for
     """
     told, kind = told_before(request)
     body = h.html(lang="ru")[
@@ -70,16 +72,17 @@ def page(
             [h.link(rel="stylesheet", href=asset(name)) for name in ("desk.css", *styles)],
             [
                 h.script(src=asset(name), defer=True)
-                for name in ("theme.js", "htmx.min.js", "idiomorph-ext.min.js", "desk.js", *scripts)
+                for name in ("theme.js", "htmx.min.js", "idiomorph-ext.min.js", "desk.js", "bell.js", *scripts)
             ],
         ],
         h.body(
             hx_ext="morph",
             hx_headers=json.dumps({"X-Form-Token": seat.form_token}) if seat else None,
-            data_live=f"/desk/live?{live}" if live else None,
+            data_live=(f"/desk/live?{live}" if live else "/desk/live") if seat else None,
+            data_quiet=seat.quiet if seat else None,
         )[
             h.a(".skip", href="#main")["К содержанию"],
-            header(seat, at) if seat else None,
+            header(seat, at, find) if seat else None,
             h.main("#main", tabindex="-1")[content],
             h.div("#offline", role="status", hidden=True)["Нет связи с сервером. Восстанавливаем…"],
             h.div("#toasts", role="status", aria_live="polite")[toast(told, kind, out_of_band=False) if told else None],
@@ -97,8 +100,8 @@ def page(
     return response
 
 
-def header(seat: Seat, at: str) -> h.Element:
-    """The top line: where one can go, who one is."""
+def header(seat: Seat, at: str, find: str = "") -> h.Element:
+    """The top line: where one can go, who one is. find: what was looked for."""
     shift = (
         h.form(method="post", action="/desk/shift", hx_post="/desk/shift", hx_swap="none")[
             form_token(seat),
@@ -116,15 +119,18 @@ def header(seat: Seat, at: str) -> h.Element:
         ],
         h.nav(aria_label="Разделы")[
             [
-                h.a(href=address, aria_current="page" if key == at else None)[name]
+                h.a(href=address, aria_current="page" if key == at else None)[
+                    name, h.span("#bell", class_="count", hidden=True) if key == "queue" else None
+                ]
                 for key, address, name, roles in NAV
                 if seat.role in roles
             ]
         ],
-        h.form(".find", method="get", action="/desk/search", role="search")[
+        h.form(".find", method="post", action="/desk/search", role="search")[
+            form_token(seat),  # not in the address: what is looked for is often a customer's name or number
             h.input(
-                type="search", name="q", placeholder="Номер, заказ, телефон, имя, слова", aria_label="Поиск обращений",
-                data_key="/", data_key_title="Поиск", autocomplete="off",
+                type="search", name="q", value=find or None, placeholder="Номер, заказ, телефон, имя, слова", aria_label="Поиск обращений",
+                data_key="/", data_key_title="Поиск", autocomplete="off", maxlength="200",
             )
         ],
         shift,
