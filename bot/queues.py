@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from sqlalchemy.orm import aliased
 import flows
 from bot import agents
 from bot.jobs import Jobs
-from bot.models import Agent, Request, State
+from bot.models import LIVE, Agent, Request, State
 
 MEASURED = timedelta(days=7)
 """How far back waits are looked at."""
@@ -119,3 +120,37 @@ async def wait_minutes(session: AsyncSession, queue: str, at: int, *, now: datet
     if measured < ENOUGH or seconds is None:
         return None
     return max(1, math.ceil(float(seconds) * at / 60))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A queue as it is now."""
+
+    waiting: int = 0
+    # customers; the oldest of them …
+    waits_since: datetime | None = None
+    # … since then
+    tasks: int = 0
+    # work beside talks that nobody has taken yet
+    in_hand: int = 0
+    # worked on now …
+    on_hold: int = 0
+    # … and waiting for the customer
+
+
+async def standings(session: AsyncSession) -> dict[str, Standing]:
+    """All queues that anything is in, by name."""
+    waits = (Request.state == State.QUEUED) & ~Request.task
+    found = await session.execute(
+        select(
+            Request.queue,
+            func.count().filter(waits).label("waiting"),
+            func.min(Request.opened_at).filter(waits).label("waits_since"),
+            func.count().filter((Request.state == State.QUEUED) & Request.task).label("tasks"),
+            func.count().filter(Request.state == State.ASSIGNED).label("in_hand"),
+            func.count().filter(Request.state == State.WAITING_CUSTOMER).label("on_hold"),
+        )
+        .where(Request.state.in_(LIVE))
+        .group_by(Request.queue)
+    )
+    return {queue: Standing(waiting=a, waits_since=b, tasks=c, in_hand=d, on_hold=e) for queue, a, b, c, d, e in found}

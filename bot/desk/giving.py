@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import flows
 from bot import conversations, queues
 from bot.clock import Clock
+from bot.crew import Member, members
 from bot.database import Sessions
 from bot.desk.taking import assign
 from bot.models import Agent, Request, RequestEvent, State
@@ -31,32 +32,8 @@ from bot.timeline import Desk
 GIVE_LOCK = 7_264_005
 LOOKED_AT = 1000
 """So many waiting requests are looked at in one go."""
-GAVE_AWAY = ("declined", "transferred")
+GAVE_AWAY = ("declined", "transferred", "taken_back")
 """Events after which an agent is not given the request again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hands:
-    """An agent on shift, and how much they have in hand."""
-
-    id: int
-    name: str
-    queues: frozenset[str]
-    skills: frozenset[str]
-    capacity: int
-    in_hand: int
-    idle_since: datetime | None
-    # their last deed in any request; None: none yet
-
-    @property
-    def free(self) -> bool:
-        """Whether they may be given one more."""
-        return self.in_hand < self.capacity
-
-    @property
-    def rank(self) -> tuple[float, float, str]:
-        """What decides who gets the next one: the smallest does."""
-        return self.in_hand / self.capacity, self.idle_since.timestamp() if self.idle_since else 0.0, self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +56,7 @@ async def give(session: AsyncSession, desk: Desk, *, now: datetime) -> Request |
     One giver at a time, so that the order holds: another one waits here until this transaction has ended.
     """
     await session.execute(select(func.pg_advisory_xact_lock(GIVE_LOCK)))
-    there = await hands(session)
+    there = await members(session, on_shift=True)
     if not any(one.free for one in there):
         return None
     waiting = await _waiting(session, desk.pack, now)
@@ -102,22 +79,6 @@ async def give_all(sessions: Sessions, desk: Desk, clock: Clock) -> int:
                 break
         given += 1
     return given
-
-
-async def hands(session: AsyncSession) -> list[Hands]:
-    """Everybody on shift with what they have in hand."""
-    in_hand = select(func.count()).where(Request.agent_id == Agent.id, Request.state == State.ASSIGNED)
-    last = select(func.max(RequestEvent.at)).where(RequestEvent.agent == Agent.name)
-    found = await session.execute(
-        select(
-            Agent.id, Agent.name, Agent.queues, Agent.skills, Agent.capacity,
-            in_hand.scalar_subquery().label("in_hand"), last.scalar_subquery().label("last"),
-        ).where(Agent.on_shift, Agent.disabled_at.is_(None))
-    )  # fmt: skip
-    return [
-        Hands(one.id, one.name, frozenset(one.queues), frozenset(one.skills), one.capacity, one.in_hand, one.last)
-        for one in found
-    ]
 
 
 async def _waiting(session: AsyncSession, pack: flows.Pack, now: datetime) -> list[Waiting]:
@@ -152,8 +113,8 @@ async def _gave_away(session: AsyncSession, request_ids: Collection[int]) -> dic
 
 
 def _fit(
-    pack: flows.Pack, request: Waiting, there: Iterable[Hands], *, claimed: bool, but: Collection[str]
-) -> list[Hands]:
+    pack: flows.Pack, request: Waiting, there: Iterable[Member], *, claimed: bool, but: Collection[str]
+) -> list[Member]:
     """Who may be given a request, the right one first."""
     if claimed:
         return [one for one in there if one.name == request.manager and one.free]
@@ -169,7 +130,7 @@ def _fit(
 
 
 async def _hand_over(
-    session: AsyncSession, desk: Desk, waiting: Waiting, person: Hands, now: datetime
+    session: AsyncSession, desk: Desk, waiting: Waiting, person: Member, now: datetime
 ) -> Request | None:
     """Give a request to somebody if both are still to be had; nobody and nothing is waited for.
 

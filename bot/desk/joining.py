@@ -56,6 +56,7 @@ async def join(
     await session.execute(update(File).where(File.request_id == ended.id).values(request_id=request.id))
     await settle_owner(session, there)
     await settle_owner(session, conversation)
+    await queues.wake(session, desk.pack, desk.jobs)
     await log_event(session, ended, "joined_into", now, agent=agent.name, data={"into": request.number})
     await log_event(session, request, "joined", now, agent=agent.name, data={"request": ended.number})
     tell_of(session, there, "state", request=ended.number, state=State.CLOSED)

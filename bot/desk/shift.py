@@ -8,12 +8,16 @@ who comes back within `BACK_WITHIN` goes on where they were: on shift, and first
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import agents, conversations, queues
-from bot.models import Agent, Request, State
+from bot.desk import news
+from bot.desk.hands import LEADERS
+from bot.errors import SupervisorsOnly
+from bot.models import Agent, Conversation, Request, State
 from bot.requests import to_queue
 from bot.timeline import Desk
 
@@ -45,37 +49,62 @@ async def shift_off(session: AsyncSession, desk: Desk, agent_name: str, *, now: 
     return agent
 
 
-async def give_back(session: AsyncSession, desk: Desk, agent: Agent, kind: str, *, now: datetime) -> int:
-    """Put everything that an agent works on back into its queue, as an event of a kind; return how much it was.
+async def take_back(
+    session: AsyncSession, desk: Desk, agent_name: str, *, by: str, now: datetime
+) -> tuple[Agent, list[Request]]:
+    """A supervisor puts what an agent works on back into the queues: others get it, the agent is told at the desk.
+
+    `by`: the supervisor's name.
+    """
+    leader = await agents.get(session, by)
+    if leader.role not in LEADERS:
+        raise SupervisorsOnly
+    agent = await agents.get(session, agent_name)
+    back = await give_back(session, desk, agent, "taken_back", now=now, data={"by": by})
+    for request in back:
+        await news.tell(session, agent.id, request, "take_back", taken_back(leader.title, request.number), now=now)
+    return agent, back
+
+
+def taken_back(title: str, number: str) -> str:
+    """What the agent reads whose request was put back."""
+    return f"{title}: обращение {number} вернулось в очередь"
+
+
+async def give_back(
+    session: AsyncSession, desk: Desk, agent: Agent, kind: str, *, now: datetime, data: dict[str, Any] | None = None
+) -> list[Request]:
+    """Put everything that an agent works on back into its queue, as an event of a kind; return what it was.
 
     Their customers hear that another specialist will answer. What waits for its customer stays the agent's.
     """
     assigned = select(Request.id, Request.conversation_id).where(
         Request.agent_id == agent.id, Request.state == State.ASSIGNED
     )
-    done = 0
+    back = []
     for request_id, conversation_id in (await session.execute(assigned.order_by(Request.id))).all():
-        done += await _back(session, desk, request_id, conversation_id, agent, kind, now)
-    return done
+        conversation = await conversations.lock(session, conversation_id)
+        request = await _back(session, desk, conversation, request_id, agent, kind, now, data)
+        back += [request] if request is not None else []
+    return back
 
 
 async def _back(
     session: AsyncSession,
     desk: Desk,
+    conversation: Conversation | None,
     request_id: int,
-    conversation_id: int,
     agent: Agent,
     kind: str,
     now: datetime,
-    *,
-    skip: bool = False,
-) -> int:
-    conversation = await conversations.lock(session, conversation_id, skip=skip)
+    data: dict[str, Any] | None = None,
+) -> Request | None:
+    """Put one request back, if it is still the agent's and its conversation could be locked."""
     request = await session.get(Request, request_id, populate_existing=True)
-    if conversation and request and request.agent_id == agent.id and request.state == State.ASSIGNED:
-        await to_queue(session, desk, conversation, request, kind, now=now, agent=agent.name)
-        return 1
-    return 0
+    if conversation is None or request is None or request.agent_id != agent.id or request.state != State.ASSIGNED:
+        return None
+    await to_queue(session, desk, conversation, request, kind, now=now, agent=agent.name, data=data)
+    return request
 
 
 async def works_without_browser(session: AsyncSession, agent_name: str) -> None:
@@ -121,5 +150,6 @@ async def _nobodys(session: AsyncSession, desk: Desk, now: datetime) -> int:
     done = 0
     for request_id, conversation_id, agent in found.all():
         kind = "away" if agent.away_at is not None else "shift_over"
-        done += await _back(session, desk, request_id, conversation_id, agent, kind, now, skip=True)
+        conversation = await conversations.lock(session, conversation_id, skip=True)
+        done += await _back(session, desk, conversation, request_id, agent, kind, now) is not None
     return done

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import agents
+from bot import agents, queues
 from bot.desk.hands import LEADERS, in_hand, locked
 from bot.errors import NotSpam, SupervisorsOnly
 from bot.models import LIVE, Request, State
@@ -47,6 +47,7 @@ async def spam(
         await log_event(session, one, "spam", now, agent=agent.name)
         tell_of(session, conversation, "state", request=one.number, state=State.CLOSED)
     await settle_owner(session, conversation)
+    await queues.wake(session, desk.pack, desk.jobs)
     return request
 
 

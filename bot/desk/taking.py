@@ -115,6 +115,7 @@ async def step_in(
     if former.id == agent.id:
         raise AlreadyYours
     await hand_to(session, conversation, request, agent, now=now)
+    await queues.wake(session, desk.pack, desk.jobs)
     await news.tell(session, former.id, request, "step_in", took_over(agent.title, request.number), now=now)
     data = {"from": former.name, "to": agent.name, "queue": None}
     await log_event(session, request, "stepped_in", now, agent=agent.name, data=data)
