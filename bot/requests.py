@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import escalation, files, queues, targets
+from bot import escalation, files, marks, queues, targets
 from bot.errors import AlreadyJoined, RequestGone
 from bot.masking import mask, masked
 from bot.models import IN_HAND, LIVE, REQUEST_NUMBERS, Agent, Conversation, Message, Owner, Request, State
@@ -252,7 +252,7 @@ async def reopen(
 ) -> None:
     """The customer came back in time: to the same agent when on shift, else to the queue (CX-07)."""
     agent = await session.get(Agent, request.last_agent_id) if request.last_agent_id else None
-    request.solved_at = request.close_at = request.resolution = None
+    request.solved_at = request.close_at = request.ended_at = request.resolution = None
     back = agent is not None and agent.on_shift
     if back and agent is not None:
         request.state, request.agent_id, request.talking = State.ASSIGNED, agent.id, True
@@ -302,7 +302,8 @@ async def close(
     await log_event(session, request, "closed", now, data={"helped": phrase == desk.pack.manifest.notices.helped})
     tell_of(session, conversation, "state", request=request.number, state=State.CLOSED)
     if request.spoken and phrase is not None:
-        await notify(session, desk, conversation, phrase, request, now=now)
+        ask = await marks.question(session, desk, conversation, request, now=now)
+        await notify(session, desk, conversation, phrase, request, now=now, also=ask)
 
 
 # ------------------------------------------------------------------------------------------------- shared with desk

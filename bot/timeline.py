@@ -60,6 +60,7 @@ async def describe(session: AsyncSession, request: Request, *, now: datetime) ->
         number=request.number, state=request.state, queue=request.queue, place=place, wait_minutes=wait,
         due=request.due.isoformat() if request.due else None, is_case=request.is_case, agent=agent.title if agent else None,
         call=request.call_phone[-4:] if request.call_phone else None, into=into, elsewhere=elsewhere,
+        mark=request.mark,
     )  # fmt: skip
 
 
@@ -84,16 +85,19 @@ async def notify(
     *,
     now: datetime,
     queue: str = "",
+    also: str | None = None,
 ) -> None:
     """Tell the customer a state in the pack's words. Words that cannot be rendered never stop the state itself.
 
     Without a request (it could not be stored) the phrase sees only its queue. What was said last is said otherwise now
-    where the phrase has another variant (CX-06).
+    where the phrase has another variant (CX-06). `also`: a second phrase, said in the same message.
     """
     seen = flows.OpenRequest(number="", state="", queue=queue)
     if request is not None:
         seen = await describe(session, request, now=now)
-    await tell_customer(session, desk, conversation, phrase, seen, now=now, request_id=request.id if request else None)
+    await tell_customer(
+        session, desk, conversation, phrase, seen, now=now, request_id=request.id if request else None, also=also
+    )  # fmt: skip
 
 
 async def tell_customer(
@@ -107,8 +111,12 @@ async def tell_customer(
     request_id: int | None = None,
     sender: Sender = Sender.SYSTEM,
     agent: str | None = None,
+    also: str | None = None,
 ) -> Message | None:
-    """Say one of the pack's notices about a request as it is seen; None when its words cannot be rendered."""
+    """Say one of the pack's notices about a request as it is seen; None when its words cannot be rendered.
+
+    `also`: a second one, said in the same message.
+    """
     turn = flows.Turn(
         now=now, seed=seed(conversation), channel=conversation.channel, chat=conversation.chat, name=conversation.name,
         state=conversations.remembered(conversation), request=seen,
@@ -116,11 +124,20 @@ async def tell_customer(
     try:
         last = await conversations.last_said(session, conversation.id)
         said = flows.notice(desk.pack, phrase, seen, turn, but=last.text if last else None)
+        if also is not None:
+            said = _together(said, flows.notice(desk.pack, also, seen, turn))
     except Exception:  # a fault of content must not lose a request
         log.exception("notice_failed", extra={"phrase": phrase, "conversation": conversation.id})
         return None
     return await conversations.say(
         session, desk.jobs, conversation.id, sender, said, now=now, request_id=request_id, agent=agent
+    )  # fmt: skip
+
+
+def _together(first: flows.Say, second: flows.Say) -> flows.Say:
+    return flows.Say(
+        text=f"{first.text}\n\n{second.text}", buttons=(*first.buttons, *second.buttons),
+        rules=tuple(dict.fromkeys((*first.rules, *second.rules))), phrases=(*first.phrases, *second.phrases),
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import conversations, events, files, metrics, requests, timeline
+from bot import conversations, events, files, marks, metrics, requests, timeline
 from bot.deciding import Tools as Tools
 from bot.deciding import decide, to_people
 from bot.errors import NluUnavailable
@@ -137,6 +137,10 @@ async def _serve(
     live = await requests.live(session, conversation.id, now=now)
     missing = await files.not_kept(session, lines)
     turn = _given(conversation, lines, now, tools.down(), missing)
+    came, marked = await marks.pressed(session, tools.desk, conversation, turn.press, now=now)
+    if came is not marks.Came.NOTHING:
+        await _of_a_mark(session, tools, conversation, lines, turn, came, marked)
+        return
     if live.talking is not None:
         await _to_agent(session, tools, conversation, lines, turn, live.talking)
         return
@@ -159,6 +163,10 @@ async def _to_bot(
     begun, now = time.perf_counter(), turn.now
     turn, notices = await _read(tools, turn), tools.pack.manifest.notices
     read_ms = _ms_since(begun)
+    came, marked = await marks.heard(session, tools.desk, conversation, turn, lines)
+    if came is not marks.Came.NOTHING:
+        await _of_a_mark(session, tools, conversation, lines, turn, came, marked)
+        return
     if live.solved is not None:
         last = await conversations.last_said(session, conversation.id)
         asked = last is not None and last.sender == Sender.SYSTEM and last.request_id == live.solved.id
@@ -172,6 +180,22 @@ async def _to_bot(
             await requests.close(session, tools.desk, conversation, live.solved, notices.helped, now=now)
             return
     await _answer(session, tools, conversation, lines, turn, live.waiting, read_ms=read_ms)
+
+
+async def _of_a_mark(
+    session: AsyncSession,
+    tools: Tools,
+    conversation: Conversation,
+    lines: list[Message],
+    turn: flows.Turn,
+    came: marks.Came,
+    request: Request | None,
+) -> None:
+    """A mark was given, or words about it: all is said. Whoever goes back to the matter has it opened again (CX-07)."""
+    _read_by_now(lines, turn.now)
+    if came is marks.Came.BACK and request is not None:
+        words = [] if turn.press is not None else lines
+        await requests.reopen(session, tools.desk, conversation, request, words, now=turn.now)
 
 
 async def _to_agent(

@@ -26,10 +26,11 @@ from flows.hours import add_working, closes_at, is_open, opens_at, place
 from flows.load import load, load_shipped
 from flows.pack import Pack
 from flows.queues import Assign, Queue, Skill
+from flows.remarks import MARK, Remark, remark
 
 __all__ = [
-    "Act", "Assign", "Attachment", "Button", "ContentError", "ConversationState", "Decision", "Entity", "FlowError", "Handoff",
-    "Lookup", "OpenRequest", "Pack", "PackInvalid", "Parse", "Problem", "Queue", "Reading", "Say", "Skill", "Turn", "Unavailable",
-    "Verdict", "add_working", "closes_at", "decide", "is_open", "load", "load_shipped", "notice", "opens_at",
-    "parse_from_json", "place", "state_from_json", "to_json",
+    "MARK", "Act", "Assign", "Attachment", "Button", "ContentError", "ConversationState", "Decision", "Entity", "FlowError",
+    "Handoff", "Lookup", "OpenRequest", "Pack", "PackInvalid", "Parse", "Problem", "Queue", "Reading", "Remark", "Say", "Skill",
+    "Turn", "Unavailable", "Verdict", "add_working", "closes_at", "decide", "is_open", "load", "load_shipped", "notice",
+    "opens_at", "parse_from_json", "place", "remark", "state_from_json", "to_json",
 ]  # fmt: skip

@@ -27,6 +27,7 @@ from flows.facts import Needed, SystemDown, View
 from flows.hearing import Heard, Hearing
 from flows.pack import Pack
 from flows.phrases import phrase, render
+from flows.remarks import MARK
 from flows.steps import ActNeeded, Part, Run, Signal, Wanted
 from flows.summary import hand_over
 from flows.trace import Trace
@@ -66,8 +67,13 @@ def notice(pack: Pack, name: str, request: OpenRequest, turn: Turn, *, but: str 
     cancel = pack.buttons[pack.manifest.cancel] if pack.manifest.cancel else None
     if cancel and request.state == "queued" and cancel.value not in {spec.value for spec in specs}:
         specs.append(cancel)
-    buttons = tuple(Button(spec.title, spec.value) for spec in specs)
+    buttons = tuple(Button(spec.title, _of_request(spec.value, request)) for spec in specs)
     return Say(text=text, buttons=buttons, rules=spoken.rule, phrases=(name,))
+
+
+def _of_request(value: str, request: OpenRequest) -> str:
+    """A button's value; one that marks a request names it, for another may be open when it is pressed."""
+    return f"{value}:{request.number}" if value.startswith(MARK) else value
 
 
 class _Decider:

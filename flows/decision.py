@@ -230,6 +230,8 @@ class OpenRequest:
     # number of the request in which this one goes on …
     elsewhere: str | None = None
     # … and the channel of that, when it is another chat
+    mark: int | None = None
+    # 1 to 5, given by the customer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ was not asked yet raises `Needed`, which `decide` turns into a decision with loo
     previous_topic, topic_changed          the intent of the last request that was answered; whether this one is another
     turn.first .channel .length .edited .attachment .pressed .asked .now .text
     turn.only .only_value                  the kind and value of the one entity that the message is, and nothing else
-    request.open .number .state .queue .place .wait .due .agent .case     the open request with people
+    request.open .number .state .queue .place .wait .due .agent .case .mark     the open request with people
     queue_open.<queue>                     whether it works now
     misses, strays                         in a row
     readings                               the likely requests in a message: [{name, title, value}], best first
@@ -176,6 +176,7 @@ class View:
             "request.into": lambda: request.into if request else None,
             "request.elsewhere": lambda: request.elsewhere if request else None,
             "request.case": lambda: request.is_case if request else None,
+            "request.mark": lambda: request.mark if request else None,
         }
         if name in own:
             return own[name]()

@@ -320,6 +320,47 @@ class Notices(Part):
     # the customer writes so much that it is read together when the minute is over
 
 
+class Marks(Part):
+    """The mark 1 to 5 asked after a solved request, and the words that a customer may add (KPI-03, KPI-05).
+
+    Buttons of these phrases mean `mark:1` … `mark:5`, `mark:skip` and `mark:back`; the engine adds the request's number.
+    """
+
+    ask: str
+    # phrase with the five buttons; stands behind the words that a request is closed
+    thanks: str
+    # the mark is given: asks for a few words, with `mark:skip` …
+    sorry: str
+    # … and after a low one offers to go back to the matter, with `mark:back`
+    noted: str
+    # the bare answer: the mark was changed, or somebody speaks with the customer again
+    commented: str
+    skipped: str
+    over: str
+    # a press after `hours`
+    low: int = 2
+    # marks up to this are low
+    hours: float = 72
+    # so long a mark may be given and changed
+    comment_minutes: float = 60
+    # what is written later is no comment
+    typed: dict[int, str] = Field(default_factory=dict)
+    # mark -> pattern of a whole message that means it
+    skips: Names = ()
+    # patterns of a whole message that says no to the question
+    opinions: Names = ()
+    # patterns of words that judge how one was served: a short message with them is a comment, however it is read
+    matters: Names = ()
+    # patterns of words about the shop's business, and of wishes: with them it is not
+    comment_intents: Names = ()
+    # what is surely read as nothing but these may be a comment
+    service_intents: Names = ()
+    # so may what wavers between these
+    refusing_intents: Names = ()
+    back_intents: Names = ()
+    # the matter is not solved after all
+
+
 class Manifest(Part):
     """pack.yml: the pack's name and settings and what the engine needs to know by name."""
 
@@ -336,6 +377,8 @@ class Manifest(Part):
     # fact: the day at whose end that work is due, if that is later than its category's hours
     repair: Repair
     notices: Notices
+    marks: Marks | None = None
+    # none: no marks are asked for
     specialist: str
     # the button that calls a person
     cancel: str | None = None

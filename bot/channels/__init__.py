@@ -7,7 +7,7 @@ A channel maps and reports errors in our terms; of conversations it knows nothin
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -218,6 +218,16 @@ class OffsetStore(Protocol):
 def payload(message: int, index: int) -> str:
     """Return what a button carries: the id of the message it stands under and its place there, from 0."""
     return f"{message}.{index}"
+
+
+SHORT_TITLE = 2
+IN_A_ROW = 5
+"""VK has no more buttons in a row."""
+
+
+def side_by_side(titles: Sequence[str]) -> int:
+    """So many buttons stand in a row: several where all titles are as short as a number, else one."""
+    return IN_A_ROW if all(len(title) <= SHORT_TITLE for title in titles) else 1
 
 
 _CUTS = (re.compile(r"\n\s*\n"), re.compile(r"\n"), re.compile(r"(?<=[.!?…])[»”\"')\]]*()\s+(?![a-zа-яё])"))

@@ -30,7 +30,7 @@ from aiogram.types import (
 from aiogram.utils.token import TokenValidationError
 
 from bot import signs
-from bot.channels import Channel, HookAnswer, Incoming, OffsetStore, Outgoing, Receive, payload
+from bot.channels import Channel, HookAnswer, Incoming, OffsetStore, Outgoing, Receive, payload, side_by_side
 from bot.channels import telegram_files as files
 from bot.channels.commands import Commands
 from bot.channels.hooks import Intake
@@ -295,12 +295,12 @@ class TelegramChannel(Channel):
             rows += [[KeyboardButton(text=title)] for title in titles]
             return ReplyKeyboardMarkup(keyboard=rows, resize_keyboard=True, one_time_keyboard=True)
         if titles:
-            return InlineKeyboardMarkup(
-                inline_keyboard=[
-                    [InlineKeyboardButton(text=title, callback_data=payload(message.id, index))]
-                    for index, title in enumerate(titles)
-                ]
-            )
+            keys = [
+                InlineKeyboardButton(text=title, callback_data=payload(message.id, index))
+                for index, title in enumerate(titles)
+            ]
+            across = side_by_side(titles)
+            return InlineKeyboardMarkup(inline_keyboard=[keys[at : at + across] for at in range(0, len(keys), across)])
         return ReplyKeyboardRemove(remove_keyboard=True)
 
     # ---------------------------------------------------------------------------------------------- the rest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from bot.channels import Outgoing, payload
+from bot.channels import Outgoing, payload, side_by_side
 
 MAX_BUTTONS = 10
 MAX_ROWS = 6
@@ -24,13 +24,15 @@ def keyboard(message: Outgoing) -> dict[str, Any] | None:
         {"action": {"type": "callback", "label": label, "payload": json.dumps({"press": payload(message.id, index)})}}
         for index, label in enumerate(labels)
     ]
-    across = MAX_COLUMNS if numbered(message) else 1 if len(buttons) <= MAX_ROWS else 2
+    few = side_by_side(labels)
+    across = MAX_COLUMNS if numbered(message) else few if few > 1 or len(buttons) <= MAX_ROWS else 2
     return {"inline": True, "buttons": [buttons[at : at + across] for at in range(0, len(buttons), across)]}
 
 
 def with_list(message: Outgoing) -> str:
     """Return the message's text, with the titles as a numbered list where they do not stand on buttons."""
-    if not numbered(message):
+    named = [button.title for button in message.buttons] != [str(one + 1) for one in range(len(message.buttons))]
+    if not numbered(message) or not named:  # a list of bare numbers says nothing: the text does
         return message.text
     titles = [f"{number}. {button.title}" for number, button in enumerate(message.buttons, start=1)]
     return "\n\n".join(part for part in (message.text, "\n".join(titles)) if part)
