@@ -166,9 +166,12 @@ class Assistant:
             claim=timedelta(seconds=settings.claim_seconds), away=timedelta(seconds=settings.away_seconds),
         )  # fmt: skip
         self.paces: dict[str, pace.Limits] = {}
+        self.store = file_store.open_store(settings)
+        # of attachments
         self.post = delivery.Post(
-            sessions=self.sessions, channels=self.channels, jobs=self.jobs, clock=self.clock, paces=self.paces
-        )
+            sessions=self.sessions, channels=self.channels, jobs=self.jobs, clock=self.clock, paces=self.paces,
+            files=self.store,
+        )  # fmt: skip
         self.tools = turns.Tools(
             desk=self.desk, nlu=nlu, crm=TimedCrm(self.crm, settings.crm_timeout), clock=self.clock, quiet=timedelta(seconds=self.quiet),
             patience=Patience(post=self.post, pack=content.pack, slow=settings.slow_seconds),
@@ -182,7 +185,7 @@ class Assistant:
         self.jobs.register(jobs.DELIVERY, self._deliver)
         self.files = fetching.Files(
             sessions=self.sessions, channels=self.channels, desk=self.desk, clock=self.clock,
-            store=file_store.open_store(settings),
+            store=self.store,
             limits=fetching.Limits.of(file_mb=settings.file_mb, day_mb=settings.files_mb_per_day, days=settings.files_days),
         )  # fmt: skip
         self.jobs.register(jobs.FILES, self._fetch_files)

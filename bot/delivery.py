@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, text
@@ -19,12 +19,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import conversations, metrics, pace
-from bot.channels import Channel, Outgoing
+from bot import conversations, files, metrics, pace
+from bot.channels import Channel, OutFile, Outgoing
 from bot.clock import Clock
 from bot.database import Sessions
-from bot.errors import ChannelStopped, Rejected, RetryLater, Unreachable
+from bot.errors import ChannelStopped, FileGone, FileStoreUnavailable, Rejected, RetryLater, Unreachable
 from bot.events import tell
+from bot.file_store import FileStore
+from bot.files import ToSend
 from bot.jobs import Jobs
 from bot.models import Conversation, Delivery, Message, Owner, Sender
 
@@ -36,10 +38,14 @@ SAFE_ATTEMPTS = 10
 """The same where the messenger knows a repetition by the message's id, and shows it once."""
 UNCLEAR_PAUSE = timedelta(seconds=3)
 STOPPED_PAUSE = timedelta(seconds=60)
-SEND_TIMEOUT = 11.0
-"""Seconds; channels have shorter ones of their own."""
-ATTEMPT = timedelta(seconds=12)
+SEND_TIMEOUT, FILE_TIMEOUT = 11.0, 90.0
+"""Seconds, of a text and of a file; channels have shorter ones of their own."""
+READ_TIMEOUT = 20.0
+"""Seconds that the store may take for a file."""
+ATTEMPT, FILE_ATTEMPT = timedelta(seconds=12), timedelta(seconds=FILE_TIMEOUT + READ_TIMEOUT + 1)
 """An attempt without a result may still be under way for so long; then whoever began it is dead."""
+STORE_AWAY = 15.0
+"""Seconds until a file whose store did not answer is tried again."""
 STORE_PAUSE = 0.5
 SETTLED = 5.0
 """Seconds after a start of PostgreSQL in which those who were cut off write down what came of their attempts."""
@@ -57,6 +63,8 @@ class Post:
     channels: Mapping[str, Channel]
     jobs: Jobs
     clock: Clock
+    files: FileStore | None = None
+    # where agents' own files are read from
     paces: pace.Paces = field(default_factory=dict)
     # how fast each channel may go; one that is not named goes as fast as it can
 
@@ -68,6 +76,8 @@ class _Attempt:
     channel: str
     message: Outgoing
     number: int
+    file: ToSend | None = None
+    # its bytes are read when it is sent
 
 
 @dataclass(slots=True)
@@ -98,7 +108,7 @@ async def deliver(post: Post, conversation_id: int) -> int:
                 await asyncio.sleep(step)
                 now = _Round(paced=True)
             case _Attempt():
-                outcome = await _send(post.channels[step.channel], step.message)
+                outcome = await _send(post, step)
                 now = _Round(tried=(step, outcome))
                 sent += isinstance(outcome, str)
 
@@ -159,11 +169,12 @@ async def _next(session: AsyncSession, post: Post, conversation_id: int, paced: 
         if message.unclear and not post.channels[name].repeats_safely:
             metrics.DOUBLED.labels(name).inc()
             log.warning("message_repeated", extra={"line": message.id, "channel": name})  # may be seen twice
-        message.delivery, message.retry_at = Delivery.SENDING, now + ATTEMPT
+        file = await files.to_send(session, message) if message.attachments else None
+        message.delivery, message.retry_at = Delivery.SENDING, now + (FILE_ATTEMPT if file else ATTEMPT)
         message.attempts += 1
         outgoing = _outgoing(conversation, message)
         message.numbered = post.channels[name].numbers(outgoing)
-        return _Attempt(name, outgoing, message.attempts)
+        return _Attempt(name, outgoing, message.attempts, file)
     return None
 
 
@@ -206,13 +217,30 @@ def _outgoing(conversation: Conversation, message: Message) -> Outgoing:
     )  # fmt: skip
 
 
-async def _send(channel: Channel, message: Outgoing) -> str | Exception:
+async def _send(post: Post, attempt: _Attempt) -> str | Exception:
     """The messenger's id of the message, or what went wrong. Whatever is no clear answer is unclear."""
+    channel, message = post.channels[attempt.channel], attempt.message
     try:
-        async with asyncio.timeout(SEND_TIMEOUT):
+        if attempt.file is not None:
+            message = replace(message, file=await _read(post, attempt.file))
+        async with asyncio.timeout(FILE_TIMEOUT if message.file else SEND_TIMEOUT):
             return await channel.send(message)
     except Exception as error:
         return error
+
+
+async def _read(post: Post, file: ToSend) -> OutFile:
+    """A file with its bytes. Nothing was sent when they cannot be read: RetryLater, or Rejected when they are gone."""
+    try:
+        if post.files is None or file.key is None:
+            raise FileGone
+        async with asyncio.timeout(READ_TIMEOUT):
+            data = b"".join([piece async for piece in await post.files.get(file.key)])
+    except FileGone as error:
+        raise Rejected("The file is no longer kept.") from error
+    except (FileStoreUnavailable, TimeoutError) as error:
+        raise RetryLater("The file store does not answer.", after=STORE_AWAY) from error
+    return OutFile(name=file.name, kind=file.kind, mime=file.mime, data=data)
 
 
 async def _record(session: AsyncSession, post: Post, attempt: _Attempt, outcome: str | Exception) -> bool:
@@ -317,7 +345,7 @@ async def say_at_once(post: Post, conversation_id: int, said: flows.Say) -> bool
         session.add(message)
         await session.flush()
         outgoing = _outgoing(conversation, message)
-    outcome = await _send(channel, outgoing)
+    outcome = await _send(post, _Attempt(conversation.channel, outgoing, 1))
     async with post.sessions.begin() as session:
         message = await session.get_one(Message, message.id)
         if isinstance(outcome, str):

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -81,6 +82,17 @@ class Download:
     headers: Mapping[str, str]
     # that an HTTP answer needs, so that no browser shows or runs it
     pieces: AsyncIterator[bytes]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToSend:
+    """An agent's own file that a message brings to the customer."""
+
+    name: str
+    kind: Literal["photo", "file"]
+    mime: str
+    key: str | None
+    # None: it is no longer kept
 
 
 # ------------------------------------------------------------------------------------------------------- receiving
@@ -202,6 +214,19 @@ async def recover(session: AsyncSession, jobs: Jobs, *, now: datetime, after: ti
     for conversation_id in (await session.scalars(left.distinct().order_by(File.conversation_id))).all():
         added += await jobs.add(session, FILES, conversation_id)
     return added
+
+
+# ---------------------------------------------------------------------------------------------------------- sending
+async def to_send(session: AsyncSession, message: Message) -> ToSend | None:
+    """The agent's own file that goes out with a message."""
+    file = await session.scalar(select(File).where(File.message_id == message.id, File.ref == OURS))
+    if file is None:
+        return None
+    shown = message.attachments[file.place]
+    return ToSend(
+        name=shown.get("name") or f"file.{extension(file.mime)}", kind="photo" if shown["kind"] == "photo" else "file",
+        mime=file.mime or "application/octet-stream", key=file.key,
+    )  # fmt: skip
 
 
 # ----------------------------------------------------------------------------------------------------- for the desk

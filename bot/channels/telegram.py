@@ -37,6 +37,7 @@ from bot.channels.hooks import Intake
 from bot.channels.polling import Pause, hand_over, insist
 from bot.channels.telegram_api import TOKEN_REFUSED, Session, failure
 from bot.channels.telegram_profile import Profile, introduce
+from bot.channels.telegram_sending import send_file
 from bot.channels.telegram_updates import incoming, read
 from bot.channels.telegram_webhook import CHECK_SECONDS, Webhook
 from bot.errors import ChannelStopped, DeliveryUnknown, Rejected, RetryLater, SettingsInvalid
@@ -250,7 +251,7 @@ class TelegramChannel(Channel):
     # ---------------------------------------------------------------------------------------------- sending
     async def send(self, message: Outgoing) -> str:
         """Send a message and return Telegram's id of it."""
-        if not message.text.strip() or len(message.text) > MOST_TEXT:
+        if message.file is None and (not message.text.strip() or len(message.text) > MOST_TEXT):
             raise Rejected(f"Telegram takes texts of 1 to {MOST_TEXT} characters.")
         try:
             chat = int(message.chat)
@@ -259,12 +260,7 @@ class TelegramChannel(Channel):
         if message.doubtful:
             await self._there_again()
         try:
-            sent = await self._bot.send_message(
-                chat,
-                message.text,
-                reply_markup=self._markup(message),
-                link_preview_options=LinkPreviewOptions(is_disabled=True),
-            )
+            sent = await self._sent(chat, message)
         except ClientDecodeError as error:
             # sent all the same, if Telegram says "ok" in a shape that this aiogram does not know
             with suppress(TypeError, LookupError):
@@ -274,6 +270,14 @@ class TelegramChannel(Channel):
         except AiogramError as error:
             raise failure(error) from None
         return str(sent.message_id)
+
+    async def _sent(self, chat: int, message: Outgoing) -> Message:
+        if message.file is not None:
+            return await send_file(self._bot, chat, message.file, message.text.strip())
+        return await self._bot.send_message(
+            chat, message.text, reply_markup=self._markup(message),
+            link_preview_options=LinkPreviewOptions(is_disabled=True),
+        )  # fmt: skip
 
     async def _there_again(self) -> None:
         """Make sure that Telegram answers before a message is repeated: it may be repeated once, not into an outage."""

@@ -123,7 +123,9 @@ class TerminalChannel(Channel):
         """Print a reply with its buttons, numbered."""
         if self._assistant:
             self._console.print(Text(self._assistant, style="bold cyan"))
-        self._console.print(Padding(Text(message.text), (0, 0, 0, 2)))
+        said = [f"[{message.file.name}]"] if message.file is not None else []
+        said += [message.text] if message.text or not said else []
+        self._console.print(Padding(Text("\n".join(said)), (0, 0, 0, 2)))
         if self._typed_since:
             self._buttons, self._typed_since = [], False
         begin = len(self._buttons)

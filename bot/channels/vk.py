@@ -20,6 +20,7 @@ from bot.channels.vk_keyboard import keyboard, numbered, with_list
 from bot.channels.vk_media import fetch
 from bot.channels.vk_names import Names
 from bot.channels.vk_poll import LongPoll
+from bot.channels.vk_sending import uploaded
 from bot.errors import DeliveryFailed, Rejected, RetryLater
 
 BASE = "https://api.vk.ru"
@@ -32,8 +33,8 @@ WATCH_SECONDS = 60.0
 SENDERS, ASKERS, ORNAMENTS = 8, 4, 2
 # so many calls at the same time: messages; what receiving needs; names and typing, which nothing may wait for
 TYPING_SECONDS = 3.0
-NEEDED = frozenset({"messages", "manage"})
-# rights of the token
+NEEDED = frozenset({"messages", "manage", "photos", "docs"})
+# rights of the token; the last two for the files of agents
 
 
 class VkChannel(Channel):
@@ -121,9 +122,11 @@ class VkChannel(Channel):
         Whatever happens, the same message may be sent again: VK shows the same `random_id` once.
         """
         text = with_list(message)
-        if not text.strip():
+        if not text.strip() and message.file is None:
             raise Rejected("VK takes no empty text.")
         values = {"peer_id": message.chat, "message": text, "random_id": await self._random_id(message.id)}
+        if message.file is not None:
+            values["attachment"] = await uploaded(self._send, message.chat, message.file, api_base=self._api_base)
         if (buttons := keyboard(message)) is not None:
             values["keyboard"] = json.dumps(buttons, ensure_ascii=False)
         return str(await self._send("messages.send", values, sending=True))

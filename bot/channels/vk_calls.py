@@ -32,6 +32,8 @@ _GONE = {7, 18, 30, 113, 900, 901, 902, 917, 936, 945, 946, 1017}
 # this customer cannot be written to
 _STOPPED = {2, 4, 5, 15, 16, 17, 20, 23, 24, 25, 27, 28, 34, 35, 38, 40, 42, 203, 915, 916}
 # the token, its rights or the community's messages: nothing goes out until somebody has looked
+RIGHT_MISSING = {7, 15, 20, 27}
+"""Of these the ones that say that the token lacks a right to a method."""
 
 
 class VkCalls:

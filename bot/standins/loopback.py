@@ -25,7 +25,7 @@ class LoopbackServer:
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:
-        app = web.Application()
+        app = web.Application(client_max_size=256 * 2**20)
         self.routes(app)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()

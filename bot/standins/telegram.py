@@ -7,7 +7,8 @@
 What it keeps to: updates are numbered, kept until an `offset` above them confirms them, and offered again until then
 (an offset far above all of them counts as none); a second getUpdates ends the first with 409; a set webhook forbids
 polling and gets the updates (`telegram_hook`); texts have 1 to 4096 characters, callback data 64 bytes, messages 100
-buttons; a press can be answered once; files are asked for by getFile and fetched from an address with the token in it.
+buttons; a press can be answered once; photos (10 MB) and documents (50 MB) come as parts of a form, with captions of 1024 characters;
+files are asked for by getFile and fetched from an address with the token in it.
 `faults` makes its next calls go wrong (the method's name; "file" for the bytes of one). Like a server of one's own it
 takes http addresses for the webhook.
 """
@@ -25,7 +26,8 @@ from aiohttp import web
 from bot.standins.faults import Answer, Fault, says
 from bot.standins.telegram_customers import Json, Sent, TelegramCustomers
 
-DOWNLOAD_BYTES = 20 * 2**20
+DOWNLOAD_BYTES, UPLOAD_BYTES, PHOTO_BYTES = 20 * 2**20, 50 * 2**20, 10 * 2**20
+PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF")
 
 
 class TelegramServer(TelegramCustomers):
@@ -64,7 +66,10 @@ class TelegramServer(TelegramCustomers):
         self.calls.append(method)
         if request.match_info["token"] != self.token or self.refuses_token:
             return _error(401, "Unauthorized")
-        form = {name: _value(str(value)) for name, value in (await request.post()).items()}
+        form = {
+            name: value if isinstance(value, web.FileField) else _value(str(value))
+            for name, value in (await request.post()).items()
+        }
         handler = getattr(self, f"_{method}", None)
         if handler is None:
             return _error(404, "Not Found")
@@ -113,18 +118,48 @@ class TelegramServer(TelegramCustomers):
             return _error(400, "Bad Request: REPLY_MARKUP_TOO_LONG")
         if self._too_fast():
             return _too_many(1)
-        sent = Sent(chat, next(self._ids), text, markup)
+        return self._accept(Sent(chat, next(self._ids), text, markup), text=text)
+
+    def _accept(self, sent: Sent, **content: Any) -> web.StreamResponse:
+        """Keep a message of the bot's, and answer with it."""
         self.sent.append(sent)
         bot = {"id": 1000, "is_bot": True, "first_name": "bot"}
-        return _ok(
-            {
-                "message_id": sent.message_id,
-                "date": int(time.time()),
-                "chat": {"id": chat, "type": "private"},
-                "from": bot,
-                "text": text,
-            }
+        chat = {"id": sent.chat, "type": "private"}
+        return _ok({"message_id": sent.message_id, "date": int(time.time()), "chat": chat, "from": bot, **content})
+
+    async def _sendPhoto(self, form: Json) -> web.StreamResponse:
+        return self._take_file(form, "photo")
+
+    async def _sendDocument(self, form: Json) -> web.StreamResponse:
+        return self._take_file(form, "document")
+
+    def _take_file(self, form: Json, kind: str) -> web.StreamResponse:
+        """A file: its field names the part of the form that has the bytes (attach://)."""
+        chat, caption = int(form["chat_id"]), str(form.get("caption", ""))
+        part = form.get(str(form.get(kind, "")).removeprefix("attach://"))
+        if chat in self.blocked:
+            return _error(403, "Forbidden: bot was blocked by the user")
+        if not isinstance(part, web.FileField):
+            return _error(400, f"Bad Request: there is no {kind} in the request")
+        data = part.file.read()
+        if not data:
+            return _error(400, "Bad Request: file must be non-empty")
+        if len(data) > UPLOAD_BYTES:
+            return _error(413, "Request Entity Too Large")
+        if kind == "photo" and len(data) > PHOTO_BYTES:
+            return _error(400, "Bad Request: file is too big for a photo")
+        if kind == "photo" and not data.startswith(PICTURES):
+            return _error(400, "Bad Request: IMAGE_PROCESS_FAILED")
+        if len(caption) > 1024:
+            return _error(400, "Bad Request: message caption is too long")
+        if self._too_fast():
+            return _too_many(1)
+        kept = self.keeps(data, f"{kind}s/{part.filename}")
+        shown = [{**kept, "width": 9, "height": 9}] if kind == "photo" else {**kept, "file_name": part.filename}
+        sent = Sent(
+            chat, next(self._ids), caption, form.get("reply_markup") or {}, kind=kind, name=part.filename, data=data
         )
+        return self._accept(sent, caption=caption, **{kind: shown})
 
     async def _answerCallbackQuery(self, form: Json) -> web.StreamResponse:
         press = str(form["callback_query_id"])

@@ -21,6 +21,10 @@ class Sent:
     message_id: int
     text: str
     markup: Json = field(default_factory=dict)
+    kind: str = "text"
+    # photo, document: `text` is the caption then
+    name: str = ""
+    data: bytes = field(default=b"", repr=False)
 
     @property
     def buttons(self) -> list[str]:

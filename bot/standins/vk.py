@@ -7,7 +7,7 @@
 What it keeps to: errors come with status 200; a `random_id` seen before in a dialogue sends nothing and gives the same
 id; keyboards have their limits; the event log is read by any `ts` (nothing is confirmed), an outdated one gives failed 1,
 an old key failed 2, an unknown `ts` failed 3; servers of the Callback API are confirmed and told (`callbacks`); dialogues
-keep their history. `faults` makes its next calls go wrong.
+keep their history; files go to an upload server, are saved and then attached (`uploads`). `faults` makes its next calls go wrong.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from aiohttp import web
 from bot.standins.faults import Fault, says
 from bot.standins.loopback import LoopbackServer
 from bot.standins.vk_callbacks import LIMIT, Callbacks
+from bot.standins.vk_uploads import Refused as Refused
+from bot.standins.vk_uploads import Uploaded, Uploads
 
 Json = dict[str, Any]
 GROUP = 55
@@ -38,19 +40,12 @@ class Sent:
     text: str
     random_id: int
     keyboard: Json = field(default_factory=dict)
+    uploaded: Uploaded | None = None
 
     @property
     def buttons(self) -> list[str]:
         """Labels of the buttons under the message."""
         return [button["action"]["label"] for row in self.keyboard.get("buttons", []) for button in row]
-
-
-class Refused(Exception):
-    """An error of the API, by code."""
-
-    def __init__(self, code: int, text: str = "refused") -> None:
-        super().__init__(text)
-        self.code = code
 
 
 class VkServer(LoopbackServer):
@@ -65,10 +60,12 @@ class VkServer(LoopbackServer):
         # event ids of presses that were answered
         self.denied: set[int] = set()
         self.typing: list[int] = []
-        self.rights = {"messages", "manage"}
+        self.rights = {"messages", "manage", "photos", "docs"}
         # of the token
         # chats in which "is typing" was shown
         self.callbacks = Callbacks(GROUP)
+        self.uploads = Uploads(GROUP)
+        # files that the community sends
         self.dialogues: dict[int, list[Json]] = defaultdict(list)
         # all messages of each dialogue, oldest first
         self.app: Json = {
@@ -92,6 +89,7 @@ class VkServer(LoopbackServer):
         app.router.add_post("/method/{method}", self._call)
         app.router.add_get("/poll", self._check)
         app.router.add_get("/files/{name}", self._file)
+        app.router.add_post("/upload/{kind}", self._upload)
 
     async def __aexit__(self, *error: object) -> None:
         await self.callbacks.close()
@@ -247,7 +245,18 @@ class VkServer(LoopbackServer):
                 self._presses.discard(form["event_id"])
                 self.answered.append(form["event_id"])
                 return 1
+        if method.startswith(("photos.", "docs.")):
+            return self.uploads.call(method, form, url=self.url, rights=self.rights)
         return self._of_servers(method, form)
+
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        kind = request.match_info["kind"]
+        self.calls.append(f"upload {kind}")
+
+        async def answer() -> web.StreamResponse:
+            return web.json_response(self.uploads.take(kind, await request.post()))
+
+        return await self.faults.answer(f"upload {kind}", request, answer)
 
     def _conversations(self, form: Json) -> Json:
         items = []
@@ -301,7 +310,8 @@ class VkServer(LoopbackServer):
         keyboard = json.loads(form["keyboard"]) if form.get("keyboard") else {}
         if peer in self.denied:
             raise Refused(901, "Can't send messages for users without permission")
-        if not text or len(text) > 9000:
+        uploaded = self.uploads.named(form.get("attachment", ""))
+        if not (text or uploaded) or len(text) > 9000:
             raise Refused(914 if text else 100, "Message is too long" if text else "message is empty")
         if not -(2**31) <= random_id < 2**31:
             raise Refused(100, "random_id should be int32")
@@ -311,7 +321,7 @@ class VkServer(LoopbackServer):
             if before is not None:
                 return before.message_id
         message = self.message(peer, text, from_id=-GROUP, out=1, random_id=random_id)
-        sent = Sent(peer, message["id"], text, random_id, keyboard)
+        sent = Sent(peer, message["id"], text, random_id, keyboard, uploaded)
         self.sent.append(sent)
         self._keys[peer, random_id] = sent
         return sent.message_id

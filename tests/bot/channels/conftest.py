@@ -197,6 +197,13 @@ class Rig:
         """The chats in which "is typing" was shown."""
         raise NotImplementedError
 
+    UPLOADS: tuple[str, ...] = ()
+    # the calls by which a photo goes out before anything is certain, in order; the last one sends it
+
+    def files(self) -> list[tuple[str, str, bytes, str]]:
+        """The files that customers got: photo or file, name, bytes, words beside it."""
+        raise NotImplementedError
+
 
 class TelegramRig(Rig):
     name = "telegram"
@@ -243,6 +250,12 @@ class TelegramRig(Rig):
     def typed(self) -> list[int]:
         return [chat for chat, what in self.server.actions if what == "typing"]
 
+    UPLOADS = ("sendPhoto",)
+
+    def files(self) -> list[tuple[str, str, bytes, str]]:
+        kinds = {"photo": "photo", "document": "file"}
+        return [(kinds[one.kind], one.name, one.data, one.text) for one in self.server.sent if one.kind in kinds]
+
 
 class VkRig(Rig):
     name = "vk"
@@ -285,6 +298,13 @@ class VkRig(Rig):
 
     def typed(self) -> list[int]:
         return self.server.typing
+
+    UPLOADS = ("photos.getMessagesUploadServer", "upload photo", "photos.saveMessagesPhoto", "messages.send")
+
+    def files(self) -> list[tuple[str, str, bytes, str]]:
+        kinds = {"photo": "photo", "doc": "file"}
+        found = [(one.uploaded, one.text) for one in self.server.sent if one.uploaded is not None]
+        return [(kinds[one.kind], one.name, one.data, text) for one, text in found]
 
     def attached(self, content: bytes) -> dict[str, Any]:
         """A photo as VK tells of it, in two sizes."""
