@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import flows
 from bot import (
@@ -34,7 +34,7 @@ from bot import (
     upkeep,
 )  # fmt: skip
 from bot.attention import Attention
-from bot.channels import Channel, Incoming
+from bot.channels import Channel, Incoming, Kind
 from bot.clients import Crm, Nlu
 from bot.clients import shop_file as shop_files
 from bot.clients.crm_demo import DemoCrm
@@ -51,6 +51,9 @@ from bot.patience import Patience
 from bot.roles import EVERYTHING, Role
 from bot.settings import Settings
 from flows.load import PACKS
+
+if TYPE_CHECKING:
+    from bot.forum import TelegramDesks
 
 log = logging.getLogger(__name__)
 
@@ -192,6 +195,8 @@ class Assistant:
         self.jobs.register(jobs.PLANNED, self._do_planned)
         self.outside: Outside | None = None
         # what is told of requests; talks that a program or a terminal plays are told to nobody
+        self.telegram_desks: TelegramDesks | None = None
+        # groups where agents work
         self._taking_in = 0
         self._all_taken_in = asyncio.Event()
         self._all_taken_in.set()
@@ -207,6 +212,8 @@ class Assistant:
             await channel.close()
         if self.outside is not None:
             await self.outside.close()
+        if self.telegram_desks is not None:
+            await self.telegram_desks.close()
         await self.engine.dispose()
 
     def add(self, channel: Channel, *, bot: str | None = None, limits: pace.Limits | None = None) -> None:
@@ -233,6 +240,8 @@ class Assistant:
         for channel, bot in messengers(self.settings, self.content.pack, self.offsets):
             self.add(channel, bot=bot, limits=limits.get(channel.name))
         self.tell(Outside.of(self.settings, sessions=self.sessions, work=self.jobs, clock=self.clock))
+        if self.settings.telegram_desks:
+            self._seat_in_telegram()
 
     def tell(self, outside: Outside | None) -> None:
         """Tell an outside system of requests from now on."""
@@ -243,12 +252,33 @@ class Assistant:
             if Role.SENDER in self.roles:
                 self.kinds[jobs.HOOKS] = TELLERS
 
+    def _seat_in_telegram(self) -> None:
+        """Let agents work in Telegram groups, too."""
+        from bot import forum
+
+        self.telegram_desks = forum.TelegramDesks.of(
+            self.settings,
+            address=self.address,
+            sessions=self.sessions,
+            desk=self.desk,
+            clock=self.clock,
+            files=self.files,
+        )
+        if self.telegram_desks is not None:
+            self.jobs.register(forum.FORUM, self.telegram_desks.obey)
+            if Role.WORKER in self.roles:
+                self.kinds[forum.FORUM] = forum.WORKERS
+
     async def receive(self, incoming: Incoming, *, turn: bool = True) -> None:
         """Store an update of a messenger together with the turn that will answer it."""
         self._taking_in += 1
         self._all_taken_in.clear()
         try:
             async with self.sessions.begin() as session:
+                if incoming.kind is Kind.DESK:
+                    if self.telegram_desks is not None:
+                        await self.telegram_desks.take_in(session, incoming)
+                    return
                 await conversations.receive(session, self.jobs, incoming, quiet=self.quiet, turn=turn, hold=self.hold)
         finally:
             self._taking_in -= 1
@@ -259,6 +289,8 @@ class Assistant:
         """Do what has fallen due, and give work that was left behind a job again."""
         await upkeep.upkeep(self.sessions, self.desk, self.clock, hooks=self.outside is not None)
         await tidying.tidy_hourly(self.files)
+        if self.telegram_desks is not None:
+            await self.telegram_desks.look_after()
 
     async def settle(self) -> None:
         """Do all work that is due now (scripted conversations, where no worker runs)."""
@@ -272,6 +304,8 @@ class Assistant:
         heard = self.channels if Role.RECEIVER in self.roles else {}
         receivers = [asyncio.create_task(self._listen(one), name=name) for name, one in heard.items()]
         tasks = [asyncio.create_task(self._work(), name="jobs")] if self.kinds else []
+        if self.telegram_desks is not None and Role.SENDER in self.roles:
+            tasks.append(asyncio.create_task(self.telegram_desks.run(), name="telegram_desks"))
         idle = asyncio.create_task(asyncio.Event().wait(), name="idle")
         last = [task for task in receivers if until is not None and task.get_name() == until.name]
         try:
@@ -373,6 +407,7 @@ def messengers(settings: Settings, pack: flows.Pack, offsets: conversations.Stor
             token, offsets, api_base=settings.telegram_api_base, public_url=settings.public_url, commands=commands,
             deep_links=words.get("deep_links"), description=words.get("description", ""),
             short_description=words.get("short_description", ""), contact_title=words.get("contact_title"),
+            desks=settings.telegram_desks,
         )  # fmt: skip
         made.append((telegram, token.partition(":")[0]))
     if settings.vk_token is not None:

@@ -222,6 +222,14 @@ async def channels(settings: Settings, console: Console) -> int:
         finally:
             await channel.close()
         console.print(f"{channel.name}: {told}", markup=False, highlight=False, soft_wrap=True)
+    if settings.telegram_desks:
+        from bot import forum
+        from bot.forum.groups import groups
+
+        groups(settings.telegram_desks, content.pack)  # names of queues that there are not
+        for told, works in await forum.about(settings):
+            status = status if works else 1
+            console.print(told, markup=False, highlight=False, soft_wrap=True)
     return status
 
 

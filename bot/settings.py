@@ -94,6 +94,8 @@ class Settings(BaseSettings):
     # what holds the agent's name
     telegram_desks: dict[int, list[str]] = Field(default_factory=dict)
     # forum groups where agents work too: {"-1001234567890": ["general", "express"]}
+    telegram_desk_per_minute: int = Field(default=20, ge=2)
+    # messages that go into one such group in a minute, and apart from them topics: Telegram takes about 20
     events_url: str | None = None
     # an outside help desk that is told of requests
     events_secret: SecretStr | None = None

@@ -9,7 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-CHANNEL, CRM, HOOKS = "channel", "crm", "hooks"
+CHANNEL, CRM, HOOKS, DESK = "channel", "crm", "hooks", "telegram_desk"
 """Kinds of what lies outside."""
 EVENTS = "events"
 """The outside system that is told of requests."""

@@ -9,7 +9,7 @@ What it keeps to: updates are numbered, kept until an `offset` above them confir
 polling and gets the updates (`telegram_hook`); texts have 1 to 4096 characters, callback data 64 bytes, messages 100
 buttons; a press can be answered once; photos (10 MB) and documents (50 MB) come as parts of a form, with captions of 1024 characters;
 files are asked for by getFile and fetched from an address with the token in it.
-`faults` makes its next calls go wrong (the method's name; "file" for the bytes of one). Like a server of one's own it
+Forum groups are in `telegram_forum`. `faults` makes its next calls go wrong (the method's name; "file" for the bytes of one). Like a server of one's own it
 takes http addresses for the webhook.
 """
 
@@ -24,13 +24,14 @@ from typing import Any
 from aiohttp import web
 
 from bot.standins.faults import Answer, Fault, says
-from bot.standins.telegram_customers import Json, Sent, TelegramCustomers
+from bot.standins.telegram_customers import Json, Sent
+from bot.standins.telegram_forum import TelegramForum
 
 DOWNLOAD_BYTES, UPLOAD_BYTES, PHOTO_BYTES = 20 * 2**20, 50 * 2**20, 10 * 2**20
 PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF")
 
 
-class TelegramServer(TelegramCustomers):
+class TelegramServer(TelegramForum):
     """The server, and the hands of its customers."""
 
     token = "1000:stand-in-token"
@@ -40,6 +41,8 @@ class TelegramServer(TelegramCustomers):
         self.sent: list[Sent] = []
         self.answered: list[str] = []
         # ids of presses that were answered
+        self.toasts: dict[str, str] = {}
+        # and the words with which
         self.actions: list[tuple[int, str]] = []
         # chats and what they were shown that the bot does
         self.commands: list[Json] = []
@@ -107,6 +110,8 @@ class TelegramServer(TelegramCustomers):
 
     async def _sendMessage(self, form: Json) -> web.StreamResponse:
         chat, text, markup = int(form["chat_id"]), str(form.get("text", "")), form.get("reply_markup") or {}
+        if chat < 0:
+            return self._post(form)
         if chat in self.blocked:
             return _error(403, "Forbidden: bot was blocked by the user")
         if not 1 <= len(text) <= 4096:
@@ -152,6 +157,8 @@ class TelegramServer(TelegramCustomers):
             return _error(400, "Bad Request: IMAGE_PROCESS_FAILED")
         if len(caption) > 1024:
             return _error(400, "Bad Request: message caption is too long")
+        if chat < 0:
+            return self._post(form, kind=kind, file=data)
         if self._too_fast():
             return _too_many(1)
         kept = self.keeps(data, f"{kind}s/{part.filename}")
@@ -161,12 +168,16 @@ class TelegramServer(TelegramCustomers):
         )
         return self._accept(sent, caption=caption, **{kind: shown})
 
+    async def _sendVoice(self, form: Json) -> web.StreamResponse:
+        return self._take_file(form, "voice")
+
     async def _answerCallbackQuery(self, form: Json) -> web.StreamResponse:
         press = str(form["callback_query_id"])
         if press not in self._presses:
             return _error(400, "Bad Request: query is too old and response timeout expired or query ID is invalid")
         self._presses.discard(press)
         self.answered.append(press)
+        self.toasts[press] = str(form.get("text", ""))
         return _ok(True)
 
     def _too_fast(self) -> bool:
@@ -215,11 +226,15 @@ class TelegramServer(TelegramCustomers):
                 return _error(400, "Bad Request: BOT_COMMAND_INVALID")
             if not 1 <= len(one["description"]) <= 256:
                 return _error(400, "Bad Request: BOT_COMMAND_DESCRIPTION_INVALID")
-        self.commands = form["commands"]
+        if scope := form.get("scope"):
+            self.groups[int(scope["chat_id"])].menu = form["commands"]
+        else:
+            self.commands = form["commands"]
         return _ok(True)
 
     async def _getMyCommands(self, form: Json) -> web.StreamResponse:
-        return _ok(self.commands)
+        scope = form.get("scope")
+        return _ok(self.groups[int(scope["chat_id"])].menu if scope else self.commands)
 
     async def _setMyDescription(self, form: Json) -> web.StreamResponse:
         text = str(form.get("description", ""))

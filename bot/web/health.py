@@ -73,6 +73,7 @@ async def look(parts: Parts) -> dict[str, Part]:
         ("outbox", _outbox(figure), set[str]()),
         ("queues", _queues(figure), set[str]()),
         ("hooks", _hooks(figure), set[str]()),
+        *((("telegram_desks", _desks(groups), set[str]()),) if (groups := signs.seen(signs.DESK)) else ()),
     ):
         seen[name] = {**part, "needed": bool(roles & of)}
     return seen
@@ -131,6 +132,12 @@ async def _channels(parts: Parts) -> Part:
                 part |= {"ok": False, "why": sign.why or "does not answer"}
         told[name] = part
     return {"ok": all(part["ok"] for part in told.values()), "each": told}
+
+
+def _desks(seen: dict[str, signs.Sign]) -> Part:
+    """The Telegram groups whose topics this process keeps; the desk itself works without them."""
+    told = {name: _sign(sign) for name, sign in seen.items()}
+    return {"ok": all(part["ok"] for part in told.values()), "groups": told}
 
 
 def _sign(sign: signs.Sign) -> Part:
