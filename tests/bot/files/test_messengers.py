@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
 import flows
-from bot import file_store, files
+from bot import agents, conversations, desk, file_store, files, outgoing_files
 from bot.app import Assistant, Content
 from bot.clients.shop import Shop
 from bot.models import File
@@ -93,3 +94,41 @@ async def test_a_customer_of_vk_sends_a_photo_and_a_voice_message(address: str, 
         ("kept", "audio/ogg", OGG),
     ]
     assert again[0][0].request_id is not None
+
+
+@pytest.mark.rule("CX-10")
+async def test_an_agents_file_goes_to_both_messengers_from_the_store(address: str, tmp_path: Path) -> None:
+    async with TelegramServer() as telegram, VkServer() as vk:
+        settings = Settings(
+            _env_file=None,
+            home=tmp_path,
+            telegram_token=SecretStr(telegram.token),
+            telegram_api_base=telegram.url,
+            vk_token=SecretStr(vk.token),
+            vk_api_base=vk.url,
+        )  # type: ignore[call-arg]
+        async with running(address, settings) as assistant:
+            await until(lambda: "a_check" in vk.calls, seconds=60)
+            async with assistant.sessions.begin() as session:
+                await agents.save(session, "anna", queues=("desk",), on_shift=True, title="Анна")
+            telegram.writes(42, "мастера")
+            vk.writes(7, "мастера")
+            await until(lambda: telegram.sent and vk.sent, seconds=60)
+            for channel, chat in (("telegram", "42"), ("vk", "7")):
+                kept = await outgoing_files.keep(
+                    assistant.store, "чек.pdf", _in_pieces(PDF), limit=assistant.files.limits.file, now=assistant.clock.now()
+                )  # fmt: skip
+                async with assistant.sessions.begin() as session:
+                    where, now = (await conversations.find(session, channel, chat)).id, assistant.clock.now()
+                    await desk.take(session, assistant.desk, "anna", now=now, conversation_id=where)
+                    await outgoing_files.send(session, assistant.desk, "anna", where, kept, caption="Ваш чек", now=now)
+            await until(lambda: telegram.sent[-1].data and vk.sent[-1].uploaded, seconds=60)
+    assert (telegram.sent[-1].kind, telegram.sent[-1].text, telegram.sent[-1].data) == ("document", "Ваш чек", PDF)
+    uploaded = vk.sent[-1].uploaded
+    assert uploaded is not None
+    assert (uploaded.kind, uploaded.name, uploaded.data, vk.sent[-1].text) == ("doc", "чек.pdf", PDF, "Ваш чек")
+
+
+async def _in_pieces(data: bytes) -> AsyncIterator[bytes]:
+    yield data[:10]
+    yield data[10:]

@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import select
 
-from bot import files, outgoing_files, tidying
-from bot.channels import MOST_CAPTION
-from bot.errors import FileNotTaken, FileTooBig, NotYourRequest
+from bot import delivery, desk, files, outgoing_files, tidying
+from bot.channels import MOST_CAPTION, OutFile, Outgoing
+from bot.errors import DeliveryUnknown, FileNotTaken, FileStoreUnavailable, FileTooBig, NotYourRequest
 from bot.models import File, Message
 from bot.outgoing_files import Kept
 from tests.bot.files.place import ANY_TIME, Place
 from tests.bot.files.test_kinds import JPEG, PDF, PE
-from tests.bot.world import World
+from tests.bot.world import World, act
 
 
 async def pieces(data: bytes, size: int = 1000) -> AsyncIterator[bytes]:
@@ -115,3 +115,89 @@ class TestSending:
                 session, await in_hand.world.id_of("c1"), since=in_hand.world.clock.now() - files.DAY
             )
         assert used == 0
+
+
+@pytest.mark.rule("CX-10")
+class TestDelivery:
+    @pytest.fixture
+    def posted(self, in_hand: Place) -> Place:
+        object.__setattr__(in_hand.world.post, "files", in_hand.store)
+        return in_hand
+
+    async def sent(self, place: Place) -> list[OutFile | None]:
+        await place.world.jobs.run_until_idle()
+        return [one.file for one in place.world.channels["telegram"].sent]
+
+    async def state(self, place: Place) -> tuple[str | None, str | None]:
+        [line] = await place.world.rows(select(Message).where(Message.sender == "agent"))
+        return line.delivery, line.error
+
+    async def test_the_customer_gets_it_with_its_caption_in_order(self, posted: Place) -> None:
+        await act(posted.world, desk.reply, "anna", "Вот он:")
+        await send(posted, await keep(posted, "чек.pdf", PDF), caption="Чек")
+        await act(posted.world, desk.reply, "anna", "Подойдёт?")
+        out = posted.world.channels["telegram"].sent[-3:]
+        await posted.world.jobs.run_until_idle()
+        assert [one.text for one in out] == ["Вот он:", "Чек", "Подойдёт?"]
+        assert out[1].file == OutFile(name="чек.pdf", kind="file", mime="application/pdf", data=PDF)
+        assert (out[0].file, out[2].file) == (None, None)
+
+    async def test_while_the_store_is_away_it_waits_and_nothing_was_sent(
+        self, posted: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await send(posted, await keep(posted, "чек.pdf", PDF))
+
+        async def away(key: str) -> AsyncIterator[bytes]:
+            raise FileStoreUnavailable
+
+        with monkeypatch.context() as patched:
+            patched.setattr(posted.store, "get", away)
+            assert (await self.sent(posted))[-1] is None
+        assert (await self.state(posted))[0] == "pending"
+        assert posted.world.channels["telegram"].attempts[-1:] != [await self.line(posted)]
+        posted.world.clock.forward(seconds=15)
+        await delivery.deliver(posted.world.post, await posted.world.id_of("c1"))
+        assert (await self.sent(posted))[-1] is not None
+        assert await self.state(posted) == ("sent", None)
+
+    async def line(self, place: Place) -> int:
+        [found] = await place.world.rows(select(Message.id).where(Message.sender == "agent"))
+        return int(found)
+
+    async def test_what_is_no_longer_kept_is_a_failure_that_holds_up_nothing(self, posted: Place) -> None:
+        kept = await keep(posted, "чек.pdf", PDF)
+        await send(posted, kept)
+        await posted.store.delete([kept.key])
+        await self.sent(posted)
+        state, error = await self.state(posted)
+        assert (state, error) == ("failed", "Rejected: The file is no longer kept.")
+        assert await posted.world.do(
+            desk.reply, posted.world.desk, "anna", await posted.world.id_of("c1"), "Не дошло?", now=posted.world.clock.now()
+        )  # fmt: skip
+        assert posted.world.channels["telegram"].sent[-1].text == "Не дошло?"
+
+    async def test_an_unclear_attempt_is_repeated_once_as_with_a_text(self, posted: Place) -> None:
+        posted.world.channels["telegram"].outcomes = [DeliveryUnknown(), DeliveryUnknown()]
+        await send(posted, await keep(posted, "чек.pdf", PDF))
+        await self.sent(posted)
+        posted.world.clock.forward(seconds=3)
+        await delivery.deliver(posted.world.post, await posted.world.id_of("c1"))
+        assert (await self.state(posted))[0] == "unknown"
+
+    async def test_a_sender_of_a_file_is_given_longer_before_it_counts_as_dead(self, posted: Place) -> None:
+        await send(posted, await keep(posted, "чек.pdf", PDF))
+        seen: list[Message] = []
+
+        async def look(message: Outgoing) -> str:
+            seen.extend(await posted.world.rows(select(Message).where(Message.id == message.id)))
+            return "m1"
+
+        posted.world.channels["telegram"].send = look  # type: ignore[method-assign]
+        await self.sent(posted)
+        [line] = seen
+        assert line.delivery == "sending"
+        assert (
+            line.retry_at
+            == posted.world.clock.now() + delivery.FILE_ATTEMPT
+            > posted.world.clock.now() + delivery.ATTEMPT
+        )
