@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bot import cli_bench, cli_nlu, cli_scripts, programs
+from bot import cli_bench, cli_keys, cli_nlu, cli_scripts, programs
 from bot.app import Store
 from bot.cli_support import PackName, ShopFile, clock, console, go, settings_of
 from bot.progress import on_console
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.add_typer(cli_nlu.app, name="nlu")
 cli_scripts.add(app)
 app.add_typer(cli_bench.app, name="bench")
+app.add_typer(cli_keys.app, name="key")
 
 
 # ------------------------------------------------------------------------------------------------------------ commands

@@ -405,3 +405,52 @@ class OidcRefused(FirstlineError):
     """The company's own sign-in does not vouch for this person."""
 
     status = 401
+
+
+# -------------------------------------------------------------------------------------------------- outside systems' calls
+class KeyRefused(FirstlineError):
+    """The call needs a valid API key: Authorization: Bearer …"""
+
+    status = 401
+
+
+class KeyExists(Refused):
+    """There is an API key of this name already."""
+
+
+class KeyUnknown(NotFound):
+    """There is no API key of this name."""
+
+
+class RoleRefused(FirstlineError):
+    """The person in whose name this key works may read requests, but not work on them."""
+
+    status = 403
+
+
+class RequestUnknown(NotFound):
+    """There is no such request, or it is not this key's to see."""
+
+
+class TooManyCalls(FirstlineError):
+    """This key makes too many calls. `after`: seconds until the next one."""
+
+    status = 429
+
+    def __init__(self, message: str | None = None, *, after: float) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class CallInHand(Refused):
+    """A call with this Idempotency-Key is in hand at this moment: repeat it in a second."""
+
+    after = 1.0
+
+
+class CallDiffers(Refused):
+    """This Idempotency-Key belongs to another call."""
+
+
+class TimeTooFar(Refused):
+    """A request waits for its customer for a year at the most."""

@@ -99,7 +99,9 @@ class Settings(BaseSettings):
     events_url: str | None = None
     # an outside help desk that is told of requests
     events_secret: SecretStr | None = None
-    # what each such call is signed with
+    # what each such call is signed with: whsec_ and base64 of 24 to 64 random bytes
+    api_per_minute: int = Field(default=600, ge=1)
+    # calls of one API key; a tenth of them may come at once
 
     files_url: str | None = None
     # s3://bucket/folder for attachments; none: a folder in `home`

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from bot import conversations, files, pace, planned
 from bot.clock import Clock
 from bot.database import Sessions
-from bot.outside import outbox
+from bot.outside import calls, outbox
 from bot.sweep import sweep
 from bot.timeline import Desk
 
@@ -34,6 +34,7 @@ async def upkeep(sessions: Sessions, desk: Desk, clock: Clock, *, hooks: bool = 
             done += await outbox.recover(session, desk.jobs, now=now)
         await outbox.forget(session, now=now)
         done += await planned.recover(session, desk.jobs, now=now)
+        await calls.forget(session, now=now)
         await conversations.forget_receipts(session, before=now - RECEIPTS_KEPT)
         await pace.forget(session)
         return done

@@ -1,4 +1,4 @@
-"""The FastAPI app of a process: webhooks, health, metrics. the desk."""
+"""The FastAPI app of a process: webhooks, health, metrics, the desk, the API for outside help desks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from fastapi import FastAPI, Response
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from bot import console, metrics
+from bot.web import api
 from bot.web.figures import snapshot
 from bot.web.health import health
 from bot.web.hooks import hooks
@@ -20,6 +21,7 @@ def make_app(parts: Parts) -> FastAPI:
 
     if parts.console is not None:
         console.mount(app, parts.console)
+        api.mount(app, parts.console)
 
     @app.get("/metrics")
     async def scrape() -> Response:

@@ -1,0 +1,476 @@
+"""The API: an outside help desk reads requests and works on them as an agent does at the desk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import AsyncMock
+
+import httpx
+import pytest
+from sqlalchemy import func, select, update
+
+from bot import desk, metrics
+from bot.channels import Media
+from bot.files import FileState
+from bot.models import Agent, ApiCall, ApiKey, Audit, File, Message, Request
+from bot.outside import calls, keys
+from bot.web import api_gate
+from tests.bot.web.api_calls import Client, HelpDesk, help_desk
+from tests.bot.world import World, act
+
+
+@pytest.fixture
+async def helpdesk(world: World, address: str, tmp_path: Path) -> AsyncIterator[HelpDesk]:
+    await world.agent("anna", title="Анна")
+    await world.agent("boris", title="Борис")
+    async with help_desk(world, address, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def anna(helpdesk: HelpDesk) -> AsyncIterator[Client]:
+    async with helpdesk.as_("anna") as client:
+        yield client
+
+
+def numbers(answer: httpx.Response) -> list[str]:
+    return [one["number"] for one in answer.json()["requests"]]
+
+
+def kind(answer: httpx.Response) -> tuple[int, str]:
+    """Status and kind of a problem."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert told["status"] == answer.status_code
+    return answer.status_code, told["type"].removeprefix("urn:firstline:problem:")
+
+
+async def _pieces(*some: bytes) -> AsyncGenerator[bytes, None]:
+    for one in some:
+        yield one
+
+
+class TestReading:
+    async def test_requests_are_listed_the_newest_first_page_by_page(self, anna: Client, world: World) -> None:
+        for chat in ("c1", "c2", "c3"):
+            await world.say(chat, "мастера")
+        first = await anna.get("/requests", limit=2)
+        assert numbers(first) == ["T-1003", "T-1002"]
+        await world.say("c4", "мастера")  # a new one does not shift the pages
+        second = await anna.get("/requests", limit=2, cursor=first.json()["next"])
+        assert (numbers(second), second.json()["next"]) == (["T-1001"], None)
+
+    async def test_filters_narrow_the_list(self, anna: Client, world: World) -> None:
+        await world.say("c1", "мастера")
+        await world.say("c2", "безобразие, мастера")
+        await world.take("anna", "c1")
+        for filters, expected in (
+            ({"state": "queued"}, ["T-1002"]), ({"state": ["queued", "assigned"]}, ["T-1002", "T-1001"]),
+            ({"agent": "anna"}, ["T-1001"]), ({"agent": "nobody"}, []), ({"priority": "high"}, ["T-1002"]),
+            ({"channel": "vk"}, []), ({"queue": "desk", "state": "assigned"}, ["T-1001"]), ({"queue": "masters"}, []),
+            ({"customer": "x"}, []),
+        ):  # fmt: skip
+            assert numbers(await anna.get("/requests", **filters)) == expected, filters
+
+    async def test_what_has_changed_since_a_moment_can_be_caught_up(self, anna: Client, world: World) -> None:
+        await world.say("c1", "мастера")
+        await world.say("c2", "мастера")
+        world.clock.forward(hours=1)
+        moment = world.clock.now().isoformat()
+        await world.take("anna", "c1")
+        assert numbers(await anna.get("/requests", changed_since=moment)) == ["T-1001"]
+
+    async def test_an_agent_sees_the_requests_of_their_queues_and_those_they_had(
+        self, helpdesk: HelpDesk, anna: Client, world: World
+    ) -> None:
+        await world.agent("master", "masters")
+        await world.agent("chief", "masters", role="supervisor")
+        await world.agent("coach", "masters", role="trainer")
+        await world.say("c1", "мастера")
+        async with helpdesk.as_("master") as other:
+            assert numbers(await other.get("/requests")) == []
+            assert kind(await other.get("/requests/T-1001")) == (404, "request-unknown")
+            assert kind(await other.get("/requests/T-1001/lines")) == (404, "request-unknown")
+            assert kind(await other.post("/requests/T-1001/take")) == (404, "request-unknown")
+        for name in ("chief", "coach"):
+            async with helpdesk.as_(name) as other:
+                assert numbers(await other.get("/requests")) == ["T-1001"]
+
+    @pytest.mark.rule("CX-08")
+    async def test_a_request_is_read_with_summary_comment_and_the_whole_talk(self, anna: Client, world: World) -> None:
+        await world.say("c1", "привет", name="Мария")
+        await world.say("c1", "безобразие, мастера", name="Мария")
+        told = (await anna.get("/requests/T-1001")).json()
+        assert (told["number"], told["state"], told["queue"], told["priority"]) == ("T-1001", "queued", "desk", "high")
+        assert told["customer"] == {"name": "Мария", "id": None}
+        assert told["comment"].startswith("Тема: Человек")
+        assert told["summary"]["wants"] == "привет / безобразие, мастера"
+        assert [(one["from"], one["text"]) for one in told["transcript"]] == [
+            ("customer", "привет"), ("bot", "Здравствуйте!"), ("customer", "безобразие, мастера"),
+            ("system", "Очередь T-1001, место 1."),
+        ]  # fmt: skip
+        assert told["earlier"] is None
+
+    async def test_a_long_talk_is_read_line_by_line_backwards(self, anna: Client, world: World) -> None:
+        await world.say("c1", "мастера")
+        for number in range(4):
+            await world.say("c1", f"строка {number}")
+        everything = [one["id"] for one in (await anna.get("/requests/T-1001")).json()["transcript"]]
+        got: list[int] = []
+        cursor: dict[str, Any] = {}
+        while True:
+            page = (await anna.get("/requests/T-1001/lines", limit=3, **cursor)).json()
+            got = [one["id"] for one in page["lines"]] + got
+            if page["earlier"] is None:
+                break
+            cursor = {"cursor": page["earlier"]}
+        assert got == everything
+
+    async def test_attachments_are_told_and_downloaded_as_something_to_save(
+        self, helpdesk: HelpDesk, anna: Client, world: World
+    ) -> None:
+        world.jobs.register("files", AsyncMock())  # nobody fetches them here
+        photo = Media("photo", None, ref="ref-1", size=4, mime="image/jpeg")
+        await world.say("c1", "мастера", attachments=(photo, Media("sticker", None)))
+        await world.say("c2", "мастера")
+        key = (
+            await helpdesk.parts.files.put("image/jpeg", b"jpeg", now=world.clock.now()) if False else "2026/11/18/1-a"
+        )
+        await helpdesk.parts.files.put(key, _pieces(b"jpeg"))
+        attachments = (await anna.get("/requests/T-1001")).json()["transcript"][0]["attachments"]
+        assert [(one["kind"], one["state"]) for one in attachments] == [("photo", "waiting"), ("sticker", "none")]
+        file_id = attachments[0]["id"]
+        place = f"/requests/T-1001/attachments/{file_id}"
+        assert kind(await anna.get(place)) == (410, "file-gone")
+        async with world.sessions.begin() as session:
+            await session.execute(
+                update(File).values(state=FileState.KEPT, key=key, mime="image/jpeg", size=4, sha256="0" * 64)
+            )
+        answer = await anna.get(place)
+        assert (answer.status_code, answer.content) == (200, b"jpeg")
+        assert answer.headers["content-disposition"].startswith("attachment;")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert kind(await anna.get(f"/requests/T-1002/attachments/{file_id}")) == (404, "file-unknown")
+
+
+class TestPhones:
+    """Ruling 31: all but the last four digits are hidden, in full only to those who may, and it is written down."""
+
+    @pytest.mark.parametrize("phones", [False, True])
+    async def test_numbers_are_masked_unless_the_key_is_told_them(
+        self, helpdesk: HelpDesk, world: World, phones: bool
+    ) -> None:
+        await world.say("c1", "мастера")
+        await world.say("c1", "мой номер 8 916 123 45 67")
+        async with helpdesk.as_("anna", phones=phones) as client:
+            told = (await client.get("/requests/T-1001")).json()
+            lines = (await client.get("/requests/T-1001/lines")).json()["lines"]
+        expected = "мой номер 8 916 123 45 67" if phones else "мой номер •••4567"
+        assert expected in [one["text"] for one in told["transcript"]]
+        assert expected in [one["text"] for one in lines]
+        assert "123 45 67" not in str(told["summary"]) + told["comment"]
+        shown = await world.rows(select(Audit).where(Audit.action == "phones_shown"))
+        assert len(shown) == (2 if phones else 0)
+
+
+class TestWorking:
+    @pytest.mark.rule("CX-04")
+    async def test_a_request_from_taking_it_to_solving_it(self, anna: Client, world: World) -> None:
+        await world.say("c1", "мастера")
+        taken = await anna.post("/requests/T-1001/take")
+        assert (taken.status_code, taken.json()["state"], taken.json()["agent"]) == (200, "assigned", "anna")
+        assert taken.json()["transcript"][0]["text"] == "мастера"
+        said = (await anna.post("/requests/T-1001/reply", text="Здравствуйте, это Анна")).json()
+        assert (said["line"]["from"], said["line"]["agent"], said["line"]["text"]) == (
+            "agent", "Анна", "Здравствуйте, это Анна"
+        )  # fmt: skip
+        assert said["line"]["delivery"] == "pending"
+        assert world.channels["telegram"].sent[-1].text == "Здравствуйте, это Анна"
+        noted = (await anna.post("/requests/T-1001/note", text="Проверить склад")).json()
+        assert (noted["line"]["from"], noted["line"]["delivery"]) == ("note", None)
+        assert world.channels["telegram"].sent[-1].text == "Здравствуйте, это Анна"
+        waits = (await anna.post("/requests/T-1001/wait", until="2026-11-19T12:00:00+03:00")).json()
+        assert (waits["state"], waits["wait_until"]) == ("waiting_customer", "2026-11-19T09:00:00Z")
+        solved = (await anna.post("/requests/T-1001/resolve", text="Нашли")).json()
+        assert (solved["state"], solved["resolution"], solved["agent"]) == ("solved", "solved", None)
+        assert (await world.request()).solution == "Нашли"
+
+    async def test_a_request_is_passed_on_to_a_queue_or_a_colleague(self, anna: Client, world: World) -> None:
+        for chat in ("c1", "c2"):
+            await world.say(chat, "мастера")
+            await world.take("anna", chat)
+        to_boris = await anna.post("/requests/T-1001/transfer", agent="boris", comment="Твоё")
+        assert (to_boris.json()["state"], to_boris.json()["agent"]) == ("assigned", "boris")
+        queues = list(world.desk.pack.queues)
+        to_queue = await anna.post("/requests/T-1002/transfer", queue=queues[0], comment="Туда")
+        assert (to_queue.json()["state"], to_queue.json()["agent"], to_queue.json()["queue"]) == (
+            "queued",
+            None,
+            queues[0],
+        )
+
+    async def test_of_several_requests_of_a_customer_the_one_that_is_named_is_meant(
+        self, anna: Client, world: World
+    ) -> None:
+        await world.say("c1", "письмо")
+        await world.say("c1", "мастера")
+        task = (await world.rows(select(Request).where(Request.task)))[0].number
+        talk = (await world.rows(select(Request).where(~Request.task)))[0].number
+        for number in (talk, task):
+            assert (await anna.post(f"/requests/{number}/take")).json()["number"] == number
+        await anna.post(f"/requests/{task}/resolve")
+        assert {(await world.request(one)).state for one in (talk,)} == {"assigned"}
+        assert (await world.request(task)).state == "solved"
+
+    async def test_what_the_desk_refuses_is_refused_with_its_reason(self, anna: Client, world: World) -> None:
+        await world.say("c1", "мастера")
+        assert kind(await anna.post("/requests/T-1001/reply", text="Эй")) == (409, "not-your-request")
+        await world.take("boris", "c1")
+        refused = await anna.post("/requests/T-1001/take")
+        assert kind(refused) == (409, "request-taken")
+        assert refused.json()["detail"] == "Another agent has already taken this request."
+        await act(world, desk.resolve, "boris")
+        assert kind(await anna.post("/requests/T-1001/take")) == (409, "request-gone")
+        await world.say("c2", "мастера")
+        await world.take("anna", "c2")
+        assert kind(await anna.post("/requests/T-1002/wait", until="2020-01-01T00:00:00Z")) == (409, "time-over")
+        assert kind(await anna.post("/requests/T-1002/wait", until="2999-01-01T00:00:00Z")) == (409, "time-too-far")
+        assert kind(await anna.post("/requests/T-1002/transfer", queue="nowhere", comment="x")) == (
+            409,
+            "queue-unknown",
+        )
+
+    @pytest.mark.rule("L2-10")
+    async def test_who_was_passed_a_request_reads_it_before_the_first_reply(
+        self, helpdesk: HelpDesk, anna: Client, world: World
+    ) -> None:
+        await world.say("c1", "мастера")
+        await world.take("anna", "c1")
+        async with world.sessions.begin() as session:
+            await session.execute(update(Request).values(read_by=None))
+        assert kind(await anna.post("/requests/T-1001/reply", text="Эй")) == (409, "not-read")
+        async with helpdesk.as_("boris") as boris:
+            await boris.get("/requests/T-1001")  # reading by others changes nothing
+        assert kind(await anna.post("/requests/T-1001/reply", text="Эй")) == (409, "not-read")
+        await anna.get("/requests/T-1001")
+        assert (await anna.post("/requests/T-1001/reply", text="Эй")).status_code == 200
+
+    async def test_the_shift_begins_and_ends_over_the_api(self, anna: Client, world: World) -> None:
+        await world.say("c1", "мастера")
+        await world.take("anna", "c1")
+        assert (await anna.post("/shift", on_shift=False)).json() == {"agent": "anna", "on_shift": False}
+        assert (await world.request()).state == "queued"
+        assert kind(await anna.post("/requests/T-1001/take")) == (409, "off-shift")
+        assert (await anna.post("/shift", on_shift=True)).json() == {"agent": "anna", "on_shift": True}
+        assert (await anna.post("/requests/T-1001/take")).status_code == 200
+
+    async def test_a_trainer_reads_and_does_nothing(self, helpdesk: HelpDesk, world: World) -> None:
+        await world.agent("coach", role="trainer")
+        await world.say("c1", "мастера")
+        async with helpdesk.as_("coach") as coach:
+            assert (await coach.get("/requests/T-1001")).status_code == 200
+            assert kind(await coach.post("/requests/T-1001/take")) == (403, "role-refused")
+            assert kind(await coach.post("/shift", on_shift=True)) == (403, "role-refused")
+
+    async def test_each_change_and_each_refusal_is_in_the_audit_without_words(self, anna: Client, world: World) -> None:
+        await world.say("c1", "мастера")
+        await anna.post("/requests/T-1001/reply", text="тайное слово")
+        await anna.post("/requests/T-1001/take")
+        await anna.post("/requests/T-1001/reply", text="тайное слово")
+        await anna.post("/requests/T-1001/transfer", queue="desk", comment="тайное слово")
+        rows = await world.rows(select(Audit).order_by(Audit.id))
+        assert [(one.agent, one.action) for one in rows] == [
+            ("anna", "reply_refused"), ("anna", "take"), ("anna", "reply"), ("anna", "transfer")
+        ]  # fmt: skip
+        assert rows[3].data["queue"] == "desk"
+        assert all(one.data["api_key"].startswith("key-") and one.address == "127.0.0.1" for one in rows)
+        assert [one.request_id is None for one in rows] == [True, False, False, False]
+        assert "тайное" not in str([one.data for one in rows])
+
+
+class TestOnce:
+    async def test_a_repeated_call_is_answered_the_same_and_done_once(self, anna: Client, world: World) -> None:
+        await world.say("c1", "мастера")
+        await anna.post("/requests/T-1001/take")
+        first = await anna.post("/requests/T-1001/reply", "one", text="Иду")
+        again = await anna.post("/requests/T-1001/reply", "one", text="Иду")
+        assert (again.status_code, again.json()) == (200, first.json())
+        assert ("idempotency-replayed" in first.headers, again.headers["idempotency-replayed"]) == (False, "true")
+        assert [one.text for one in world.channels["telegram"].sent].count("Иду") == 1
+        assert len(await world.rows(select(Audit).where(Audit.action == "reply"))) == 1
+
+    async def test_a_refusal_is_remembered_too(self, anna: Client, world: World) -> None:
+        await world.say("c1", "мастера")
+        refused = await anna.post("/requests/T-1001/reply", "one", text="Иду")
+        await anna.post("/requests/T-1001/take")
+        again = await anna.post("/requests/T-1001/reply", "one", text="Иду")
+        assert kind(again) == kind(refused) == (409, "not-your-request")
+        assert again.headers["idempotency-replayed"] == "true"
+
+    async def test_another_call_under_the_same_key_is_refused(self, anna: Client, world: World) -> None:
+        await world.say("c1", "мастера")
+        await anna.post("/requests/T-1001/take")
+        await anna.post("/requests/T-1001/reply", "one", text="Иду")
+        assert kind(await anna.post("/requests/T-1001/reply", "one", text="Бегу")) == (409, "call-differs")
+        assert kind(await anna.post("/requests/T-1001/note", "one", text="Иду")) == (409, "call-differs")
+
+    async def test_the_same_key_of_another_system_is_another_call(
+        self, helpdesk: HelpDesk, anna: Client, world: World
+    ) -> None:
+        for chat in ("c1", "c2"):
+            await world.say(chat, "мастера")
+        assert (await anna.post("/requests/T-1001/take", "one")).status_code == 200
+        async with helpdesk.as_("boris") as boris:
+            assert (await boris.post("/requests/T-1002/take", "one")).status_code == 200
+
+    async def test_a_call_in_hand_is_not_begun_again(self, anna: Client, world: World) -> None:
+        await world.say("c1", "мастера")
+        await anna.post("/requests/T-1001/take")
+        (key,) = await world.rows(select(ApiKey.name))
+        call = calls.Call(api_key=key, key="one", said="")
+        async with world.sessions.begin() as session:
+            assert await session.scalar(select(func.pg_try_advisory_xact_lock(call.lock)))
+            busy = await anna.post("/requests/T-1001/reply", "one", text="Иду")
+        assert (kind(busy), busy.headers["retry-after"]) == ((409, "call-in-hand"), "1")
+        assert (await anna.post("/requests/T-1001/reply", "one", text="Иду")).status_code == 200
+
+    async def test_many_repetitions_at_once_do_it_once(self, anna: Client, world: World) -> None:
+        await world.say("c1", "мастера")
+        await anna.post("/requests/T-1001/take")
+        headers = {"Idempotency-Key": "one"}
+        answers = await asyncio.gather(
+            *(anna.http.post("/requests/T-1001/reply", json={"text": "Иду"}, headers=headers) for _ in range(8))
+        )
+        assert {one.status_code for one in answers} <= {200, 409}
+        assert len(await world.rows(select(Message).where(Message.text == "Иду"))) == 1
+
+    async def test_what_fails_inside_is_not_remembered(
+        self, anna: Client, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await world.say("c1", "мастера")
+        await anna.post("/requests/T-1001/take")
+
+        async def broken(*_: object, **__: object) -> None:
+            raise RuntimeError("тайное слово")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(desk, "reply", broken)
+            failed = await anna.post("/requests/T-1001/reply", "one", text="Иду")
+        assert kind(failed) == (500, "firstline-error")
+        assert "тайное" not in failed.text
+        assert (await anna.post("/requests/T-1001/reply", "one", text="Иду")).status_code == 200
+
+    async def test_answers_are_forgotten_after_two_days(self, anna: Client, world: World) -> None:
+        await world.say("c1", "мастера")
+        await anna.post("/requests/T-1001/take")
+        async with world.sessions.begin() as session:
+            await calls.forget(session, now=world.clock.now() + timedelta(days=2))
+            assert len((await session.scalars(select(ApiCall))).all()) == 1
+            await calls.forget(session, now=world.clock.now() + timedelta(days=2, seconds=1))
+            assert (await session.scalars(select(ApiCall))).all() == []
+
+
+class TestGate:
+    @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer flk_guess", "Basic flk_x", "Bearer \xe9"])
+    async def test_without_a_key_nothing_is_told(self, helpdesk: HelpDesk, header: str | None) -> None:
+        headers = {} if header is None else {b"Authorization": header.encode("latin-1")}
+        async with httpx.AsyncClient(base_url=f"{helpdesk.address}/api/v1", trust_env=False) as http:
+            for method, path in (("GET", "/requests"), ("GET", "/nowhere"), ("POST", "/requests/T-1/take")):
+                answer = await http.request(method, path, headers=headers, content=b"{")
+                assert kind(answer) == (401, "key-refused"), path
+                assert answer.headers["www-authenticate"] == "Bearer"
+            assert (await http.get("/openapi.json")).status_code == 200
+
+    async def test_a_disabled_key_and_the_key_of_a_disabled_agent_open_nothing(
+        self, helpdesk: HelpDesk, anna: Client, world: World
+    ) -> None:
+        (name,) = await world.rows(select(ApiKey.name))
+        async with helpdesk.as_("boris") as boris:
+            assert (await boris.get("/requests")).status_code == 200
+            async with world.sessions.begin() as session:
+                await keys.disable(session, name, now=world.clock.now())
+                await session.execute(update(Agent).where(Agent.name == "boris").values(disabled_at=world.clock.now()))
+            assert kind(await anna.get("/requests")) == (401, "key-refused")
+            assert kind(await boris.get("/requests")) == (401, "key-refused")
+
+    async def test_the_key_itself_is_stored_nowhere(self, helpdesk: HelpDesk, world: World) -> None:
+        key = await helpdesk.key("anna")
+        (row,) = await world.rows(select(ApiKey))
+        assert key.startswith("flk_")
+        assert len(key) > 40
+        assert key not in str(vars(row))
+
+    async def test_who_calls_too_often_is_told_when_to_come_again(
+        self, world: World, address: str, tmp_path: Path
+    ) -> None:
+        await world.agent("anna")
+        await world.agent("boris")
+        async with help_desk(world, address, tmp_path, api_per_minute=20) as slow, slow.as_("anna") as anna:
+            answers = [await anna.get("/requests") for _ in range(3)]
+            assert [one.status_code for one in answers] == [200, 200, 429]
+            assert kind(answers[2]) == (429, "too-many-calls")
+            assert 1 <= int(answers[2].headers["retry-after"]) <= 3
+            async with slow.as_("boris") as boris:
+                assert (await boris.get("/requests")).status_code == 200
+
+    async def test_a_body_that_is_too_large_is_refused(self, anna: Client) -> None:
+        answer = await anna.post("/requests/T-1/reply", text="x" * api_gate.BODY_BYTES)
+        assert kind(answer) == (413, "call-too-large")
+
+    async def test_a_body_that_never_ends_is_not_waited_for(
+        self, helpdesk: HelpDesk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(api_gate, "BODY_SECONDS", 0.2)
+        key = await helpdesk.key("anna")
+        host, port = helpdesk.address.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = f"POST /api/v1/shift HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\nContent-Length: 9\r\n\r\n{{"
+        writer.write(head.encode())
+        async with asyncio.timeout(20):
+            answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 408")
+
+    async def test_all_that_is_not_valid_is_told_at_once_without_its_value(self, anna: Client) -> None:
+        answer = await anna.post("/requests/T-1001/transfer", queue="", comment="тайное", more=1)
+        assert kind(answer) == (422, "call-invalid")
+        assert {"body.ToQueue.queue", "body.ToQueue.more"} <= {one["place"] for one in answer.json()["errors"]}
+        assert "тайное" not in answer.text
+        for path, params in (("/requests", {"colour": "red"}), ("/requests", {"limit": 0}), ("/requests/7", {})):
+            assert kind(await anna.get(path, **params)) == (422, "call-invalid")
+        without = await anna.http.post("/requests/T-1001/take")
+        assert (kind(without), without.json()["errors"][0]["place"]) == (
+            (422, "call-invalid"),
+            "header.Idempotency-Key",
+        )
+
+    @pytest.mark.parametrize("text", ["", " \n", "a\x00b", "\ud800"])
+    async def test_words_that_cannot_be_said_are_refused(self, anna: Client, text: str) -> None:
+        headers = {"Idempotency-Key": "x", "Content-Type": "application/json"}
+        answer = await anna.http.post("/requests/T-1001/reply", content=json.dumps({"text": text}), headers=headers)
+        assert kind(answer) == (422, "call-invalid")
+
+    async def test_other_addresses_and_methods_are_told_as_problems(self, anna: Client) -> None:
+        assert kind(await anna.get("/nowhere")) == (404, "not-found")
+        answer = await anna.http.delete("/requests/T-1001")
+        assert (kind(answer), answer.headers["allow"]) == ((405, "method-not-allowed"), "GET")
+
+    async def test_calls_are_counted_without_numbers(self, anna: Client) -> None:
+        await anna.get("/requests/T-4711")
+        text = metrics.generate_latest(metrics.REGISTRY).decode()
+        assert 'firstline_api_calls_total{operation="getRequest",status="404"}' in text
+        assert "4711" not in text
+
+    async def test_an_address_with_a_line_break_is_no_hole(self, anna: Client) -> None:
+        assert kind(await anna.get("/requests/T-1%0A/lines")) == (422, "call-invalid")
+        assert kind(await anna.get("/requests%0A")) == (404, "not-found")
+
+    @pytest.mark.parametrize("moment", ["1", "0.5", "2026-11-18", "2026-11-18T09:00:00", "tomorrow"])
+    async def test_moments_have_an_offset(self, anna: Client, moment: str) -> None:
+        assert kind(await anna.get("/requests", changed_since=moment)) == (422, "call-invalid")
+        assert kind(await anna.post("/requests/T-1/wait", until=moment)) == (422, "call-invalid")
