@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import AgentUnknown
-from bot.models import Agent
+from bot.models import IN_HAND, Agent, Request
 
 
 async def save(
@@ -57,6 +57,20 @@ async def of_telegram(session: AsyncSession, telegram_id: str) -> Agent | None:
 async def everyone(session: AsyncSession) -> Sequence[Agent]:
     """All agents by name."""
     return (await session.scalars(select(Agent).order_by(Agent.name))).all()
+
+
+async def by_id(session: AsyncSession, agent_id: int) -> Agent:
+    """The agent of a row's id."""
+    agent = await session.get(Agent, agent_id)
+    if agent is None:
+        raise AgentUnknown
+    return agent
+
+
+async def in_hand(session: AsyncSession) -> dict[int, int]:
+    """How many requests each agent has in hand, by the agent's id; who has none is left out."""
+    counted = select(Request.agent_id, func.count()).where(Request.agent_id.is_not(None), Request.state.in_(IN_HAND))
+    return {agent: number for agent, number in await session.execute(counted.group_by(Request.agent_id)) if agent}
 
 
 async def skills_on_shift(session: AsyncSession) -> set[str]:

@@ -119,6 +119,17 @@ async def leave(session: AsyncSession, cookie: str, *, agent: str, address: str 
     await audit.note(session, at=now, agent=agent, action="signed_out", address=address)
 
 
+async def leave_elsewhere(
+    session: AsyncSession, cookie: str, *, agent: Agent, address: str | None, now: datetime
+) -> int:
+    """End all of a person's sign-ins but this one, as they wish; return how many there were."""
+    ended = await end_all(session, agent.id, but=cookie)
+    await audit.note(
+        session, at=now, agent=agent.name, action="signed_out_elsewhere", data={"browsers": ended}, address=address
+    )
+    return ended
+
+
 async def count(session: AsyncSession, agent_id: int, *, now: datetime) -> int:
     """In how many browsers a person is signed in."""
     theirs = select(func.count()).select_from(SignIn).where(SignIn.agent_id == agent_id, SignIn.ends_at > now)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
@@ -164,22 +164,21 @@ async def change_password(
     raise PasswordWrong
 
 
-async def set_quiet(session: AsyncSession, name: str, *, quiet: bool) -> None:
+async def set_quiet(session: AsyncSession, name: str, *, quiet: bool, doer: Doer) -> None:
     """Whether a new request makes no sound for them."""
     (await agents.get(session, name)).quiet = quiet
-    await session.flush()
+    await _note(session, doer, "quiet_on" if quiet else "quiet_off", name)
 
 
-async def nobody_enters(session: AsyncSession) -> str | None:
-    """The name of somebody to give a password first, when nobody at all can sign in with one; else None.
+async def nobody_enters(session: AsyncSession) -> Sequence[Agent] | None:
+    """Those who could be given a password first, when nobody at all can sign in with one; None: somebody can.
 
-    An administrator or supervisor, if there is one; "" when nobody is seated.
+    Who works comes first, then administrators, then the others.
     """
     people = [agent for agent in await agents.everyone(session) if agent.disabled_at is None]
     if any(agent.password for agent in people):
         return None
-    people.sort(key=lambda agent: ("admin", "supervisor", "agent", "trainer").index(agent.role))
-    return people[0].name if people else ""
+    return sorted(people, key=lambda agent: (not agent.on_shift or agent.role == "trainer", agent.role != "admin"))
 
 
 # -------------------------------------------------------------------------------------------------------- parts of them

@@ -36,14 +36,18 @@ def _pages() -> list[APIRouter]:
     """All pages. A page that changes by itself registers its view when it is imported."""
     from bot.console import bell as bell  # rings on every page
     from bot.console import (
+        audit_page,
         oidc,
+        people,
         queue_page,
         search_page,
         sign_in,
     )
 
     return [
+        audit_page.router,
         oidc.router,
+        people.router,
         queue_page.router,
         search_page.router,
         sign_in.router,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI, HTTPException, Request, Response
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DataError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException as AnyHTTPException
 from starlette.requests import HTTPConnection
@@ -41,7 +42,7 @@ SENTENCES = {
     404: "Такой страницы нет. Возможно, обращение удалено или в адресе ошибка.",
     405: "Так эту страницу открыть нельзя.",
     413: "Слишком большой файл.",
-    422: "Форма заполнена не полностью.",
+    422: "Форма или адрес заполнены неверно.",
     429: "Слишком часто. Подождите немного.",
 }
 
@@ -50,7 +51,8 @@ def secure(app: FastAPI) -> None:
     """Put this over an app that has the desk; other pages of the app stay as they are."""
     app.add_middleware(Secure)
     app.add_exception_handler(AnyHTTPException, _refused)
-    app.add_exception_handler(RequestValidationError, _invalid)
+    for kind in (RequestValidationError, DataError):  # signs and numbers that the store cannot have
+        app.add_exception_handler(kind, _invalid)
 
 
 class Secure:
@@ -132,9 +134,10 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
     if not _is_desk(request.url.path):
-        return await request_validation_exception_handler(request, error)
+        if isinstance(error, RequestValidationError):
+            return await request_validation_exception_handler(request, error)
+        raise error
     return shell.refused(request, _seat(request), SENTENCES[422], status=422)
 
 

@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse
 from bot import passwords, sign_ins, staff
 from bot.agents import get
 from bot.console import oidc, seat, shell
-from bot.console.parts import parts_of
+from bot.console.parts import Parts, parts_of
 from bot.console.seat import SIGN_IN, Seat
 from bot.errors import (
     PasswordCommon,
@@ -38,6 +38,7 @@ PASSWORD_SENTENCES: dict[type[PasswordRefused], str] = {
     PasswordIsName: "Пароль не должен повторять имя.",
     PasswordSame: "Это нынешний пароль. Придумайте другой.",
 }
+STYLES = ("people.css",)
 AGAIN = "Пароли не совпали. Введите новый ещё раз."
 SHORT = Form(max_length=passwords.LONGEST + 200)
 Here = Annotated[Seat, Depends(seat.seat)]
@@ -112,8 +113,9 @@ async def profile(request: Request, here: Here) -> Response:
 @router.post("/profile/quiet")
 async def quiet(request: Request, here: Here, on: Annotated[str, SHORT] = "") -> Response:
     """Switch the sound of new requests off or on."""
-    async with parts_of(request).sessions.begin() as session:
-        await staff.set_quiet(session, here.name, quiet=on == "1")
+    parts = parts_of(request)
+    async with parts.sessions.begin() as session:
+        await staff.set_quiet(session, here.name, quiet=on == "1", doer=doer(parts, here))
     told = "Новые обращения приходят без звука." if on == "1" else "О новых обращениях сообщит звук."
     return shell.go(request, "/desk/profile", told=told)
 
@@ -123,7 +125,13 @@ async def elsewhere(request: Request, here: Here) -> Response:
     """End one's other sign-ins."""
     parts = parts_of(request)
     async with parts.sessions.begin() as session:
-        await sign_ins.end_all(session, here.id, but=request.cookies[seat.cookie_name(parts.settings)])
+        await sign_ins.leave_elsewhere(
+            session,
+            request.cookies[seat.cookie_name(parts.settings)],
+            agent=await get(session, here.name),
+            address=here.address,
+            now=parts.clock.now(),
+        )
     return shell.go(request, "/desk/profile", told="На других устройствах вы вышли.")
 
 
@@ -131,7 +139,9 @@ async def elsewhere(request: Request, here: Here) -> Response:
 async def password_page(request: Request, here: Anyone) -> Response:
     """The form in which a temporary password becomes one's own."""
     return (
-        shell.page(None, "Новый пароль", _first_password(here)) if here.newcomer else shell.go(request, "/desk/profile")
+        shell.page(None, "Новый пароль", _first_password(here), styles=STYLES)
+        if here.newcomer
+        else shell.go(request, "/desk/profile")
     )
 
 
@@ -151,7 +161,7 @@ async def change_password(
         else:
             await staff.change_password(
                 parts.sessions, here.name, old=old, new=new, cookie=request.cookies[seat.cookie_name(parts.settings)],
-                doer=staff.Doer(now=parts.clock.now(), name=here.name, address=here.address),
+                doer=doer(parts, here),
             )  # fmt: skip
             return shell.go(request, "/desk/" if here.newcomer else "/desk/profile", told="Пароль изменён.")
     except PasswordRefused as refused:
@@ -159,8 +169,13 @@ async def change_password(
     except SignInHeldUp as held:
         wrong, status = too_many(held.after), held.status
     if here.newcomer:
-        return shell.page(None, "Новый пароль", _first_password(here, wrong), status=status)
+        return shell.page(None, "Новый пароль", _first_password(here, wrong), styles=STYLES, status=status)
     return await _profile(request, here, wrong, status=status)
+
+
+def doer(parts: Parts, here: Seat) -> staff.Doer:
+    """Who does something to an account just now."""
+    return staff.Doer(now=parts.clock.now(), name=here.name, address=here.address)
 
 
 def too_many(seconds: float) -> str:
@@ -190,7 +205,7 @@ def _sign_in(request: Request, *, next: str, name: str = "", wrong: str = "", st
         h.div(".or")[h.span["или"], h.a(".button", href=way)["Войти через учётную запись компании"]] if way else None,
         h.p(".dim.small")["Забыли пароль? Администратор выдаст временный."],
     ]  # fmt: skip
-    return shell.page(None, "Вход", content, status=status, request=request)
+    return shell.page(None, "Вход", content, status=status, styles=STYLES, request=request)
 
 
 def _first_password(here: Seat, wrong: str = "") -> h.Element:
@@ -247,8 +262,7 @@ async def _profile(request: Request, here: Seat, wrong: str = "", *, status: int
                 else None,
             ],
         ],
-        status=status,
-        request=request,
+        status=status, styles=STYLES, request=request,
     )  # fmt: skip
 
 

@@ -237,22 +237,24 @@ class TestOnesOwnPassword:
 
 
 class TestTheFirstToSignIn:
-    async def test_nobody_is_seated(self, world: World) -> None:
+    async def _first(self, world: World) -> list[str] | None:
         async with world.sessions() as session:
-            assert await staff.nobody_enters(session) == ""
+            found = await staff.nobody_enters(session)
+        return None if found is None else [agent.name for agent in found]
 
-    async def test_seated_people_without_passwords_name_the_one_with_the_most_rights(self, world: World) -> None:
-        await world.agent("anna")
-        await world.agent("boss", role="supervisor")
+    async def test_nobody_is_seated(self, world: World) -> None:
+        assert await self._first(world) == []
+
+    async def test_who_works_comes_first_then_who_rules(self, world: World) -> None:
+        await world.agent("anna", on_shift=False)
+        await world.agent("root", role="admin", on_shift=False)
+        await world.agent("tanya", role="trainer")
         await world.agent("zoya")
-        async with world.sessions() as session:
-            assert await staff.nobody_enters(session) == "boss"
+        assert await self._first(world) == ["zoya", "root", "anna", "tanya"]
 
     async def test_as_soon_as_one_can_nothing_has_to_be_said(self, world: World) -> None:
-        await world.agent("boss", role="supervisor")
+        await world.agent("boris")
         await _add(world)
-        async with world.sessions() as session:
-            assert await staff.nobody_enters(session) is None
+        assert await self._first(world) is None
         await _do(world, staff.disable, "anna")
-        async with world.sessions() as session:
-            assert await staff.nobody_enters(session) == "boss"
+        assert await self._first(world) == ["boris"]

@@ -1,0 +1,159 @@
+"""The journal: what people at the desk did, for supervisors. By person, by action, by request, by day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+import htpy as h
+from fastapi import APIRouter, Depends, Request, Response
+
+from bot import agents, audit
+from bot.console import shell
+from bot.console.parts import parts_of
+from bot.console.seat import Seat, allowed
+from bot.console.sign_in import ROLES, STYLES
+from bot.models import Agent
+
+router = APIRouter()
+PAGE = "/desk/audit"
+ACTIONS = {
+    "signed_in": "Вход", "signed_out": "Выход", "signed_out_elsewhere": "Выход на других устройствах",
+    "sign_in_refused": "Неудачный вход", "password_changed": "Смена своего пароля", "password_refused": "Неверный нынешний пароль",
+    "password_reset": "Выдан временный пароль", "staff_added": "Добавлен человек", "staff_changed": "Изменена учётная запись",
+    "staff_disabled": "Вход закрыт", "staff_enabled": "Вход открыт", "quiet_on": "Звук выключен", "quiet_off": "Звук включён",
+    "shift_on": "Начало смены", "shift_off": "Конец смены",
+    "open": "Обращение открыто", "take": "Взято", "step_in": "Вмешательство старшего", "decline": "Возвращено в очередь",
+    "transfer": "Передано", "reply": "Ответ клиенту", "note": "Заметка", "hold": "Просьба подождать", "send_again": "Отправлено ещё раз",
+    "resolve": "Решено", "wait": "Ожидание клиента", "open_case": "Открыта задача", "call_back": "Обещан звонок", "called": "Звонок сделан",
+    "prioritise": "Изменён приоритет", "join": "Обращения объединены", "spam": "Отмечено как спам", "not_spam": "Отметка спама снята",
+    "undo": "Отменено действие", "phone_shown": "Показан телефон", "phones_shown": "Показаны телефоны", "file_saved": "Скачан файл",
+}  # fmt: skip
+"""Names of actions; one that is not here is shown as it is stored."""
+KEYS = {
+    "who": "кто", "role": "роль", "changed": "что", "by": "как", "queue": "очередь", "to": "кому", "browsers": "браузеров", "desk": "где",
+    "api_key": "ключ", "priority": "приоритет", "resolution": "итог", "reason": "причина", "phrase": "фраза", "why": "почему",
+}  # fmt: skip
+VALUES = {
+    "password": "пароль", "oidc": "через компанию", "telegram": "Telegram", "title": "имя", "queues": "очереди", "skills": "навыки",
+    "capacity": "нагрузка", "telegram_id": "Telegram ID", **ROLES,
+}  # fmt: skip
+HIDDEN = frozenset({"form", "line"})
+"""Keys that only programs need."""
+
+
+@router.get("/audit")
+async def journal(
+    request: Request,
+    here: Annotated[Seat, Depends(allowed("supervisor", "admin"))],
+    who: str = "",
+    action: str = "",
+    number: str = "",
+    day: str = "",
+    before: str = "",
+) -> Response:
+    """The newest lines, or those older than the line `before`."""
+    parts = parts_of(request)
+    zone = ZoneInfo(str(parts.pack.manifest.settings["timezone"]))
+    since, until = _day(day, zone)
+    asked = {"who": who, "action": action, "number": number.strip().upper(), "day": day if since else ""}
+    wanted = audit.Wanted(
+        agent=who or None, action=action or None, number=asked["number"] or None, since=since, until=until
+    )  # fmt: skip
+    async with parts.sessions() as session:
+        shown = await audit.page(session, wanted, before=int(before) if before.isdecimal() else None)
+        people, actions = await agents.everyone(session), await audit.actions(session)
+    older = {**asked, "before": str(shown.older)} if shown.older is not None else None
+    return shell.page(
+        here,
+        "Журнал",
+        h.h1["Журнал"],
+        _filters(asked, people, actions),
+        _lines(shown.entries, people, zone) if shown.entries else _nothing(any(asked.values())),
+        h.p(".more")[_link("Раньше", older)] if older else None,
+        at="audit", styles=STYLES, request=request,
+    )  # fmt: skip
+
+
+def _day(text: str, zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
+    """The first moment of a day where the shop is, and that of the next."""
+    try:
+        found = date.fromisoformat(text)
+        return datetime.combine(found, time(), zone), datetime.combine(found + timedelta(days=1), time(), zone)
+    except (ValueError, OverflowError):
+        return None, None
+
+
+def _filters(asked: Mapping[str, str], people: Sequence[Agent], actions: Sequence[str]) -> h.Element:
+    return h.form(".filters", method="get", action=PAGE)[
+        _choice("who", "Кто", asked["who"], {agent.name: agent.title for agent in people}),
+        _choice("action", "Что", asked["action"], {name: ACTIONS.get(name, name) for name in actions}),
+        h.label["Обращение", h.input(name="number", value=asked["number"], placeholder="T-1001", autocomplete="off")],
+        h.label["День", h.input(type="date", name="day", value=asked["day"])],
+        h.button["Показать"],
+        h.a(".button.plain", href=PAGE)["Сбросить"] if any(asked.values()) else None,
+    ]
+
+
+def _choice(name: str, title: str, chosen: str, options: Mapping[str, str]) -> h.Element:
+    known = {**({chosen: chosen} if chosen else {}), **options}
+    ordered = sorted(known.items(), key=lambda one: one[1].casefold())
+    return h.label[
+        title,
+        h.select(name=name)[
+            h.option(value="")["Все"],
+            [h.option(value=value, selected=value == chosen)[text] for value, text in ordered],
+        ],
+    ]
+
+
+def _lines(entries: Sequence[audit.Entry], people: Sequence[Agent], zone: ZoneInfo) -> h.Element:
+    titles = {agent.name: agent.title for agent in people}
+    return h.div(".card")[
+        h.table(".list.audit")[
+            h.thead[
+                h.tr[[h.th(scope="col")[name] for name in ("Когда", "Кто", "Что", "Обращение", "Подробности", "Адрес")]]
+            ],
+            h.tbody[[_line(entry, titles, zone) for entry in entries]],
+        ]
+    ]
+
+
+def _line(entry: audit.Entry, titles: Mapping[str, str], zone: ZoneInfo) -> h.Element:
+    at = entry.at.astimezone(zone)
+    who = titles.get(entry.agent, entry.agent) if entry.agent else "—"
+    return h.tr[
+        h.td[h.time(datetime=entry.at.isoformat())[at.strftime("%d.%m.%Y %H:%M:%S")]],
+        h.td[_link(who, {"who": entry.agent}) if entry.agent else who],
+        h.td[ACTIONS.get(entry.action, entry.action)],
+        h.td[h.a(href=f"/desk/requests/{entry.number}")[entry.number] if entry.number else None],
+        h.td(".dim")[_details(entry.data, titles)],
+        h.td(".dim.small")[entry.address],
+    ]
+
+
+def _details(data: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    return "; ".join(
+        f"{KEYS.get(key, key)}: {_value(value, titles)}" for key, value in data.items() if key not in HIDDEN
+    )
+
+
+def _value(value: Any, titles: Mapping[str, str]) -> str:
+    if isinstance(value, list):
+        return ", ".join(_value(one, titles) for one in value)
+    text = {True: "да", False: "нет"}[value] if isinstance(value, bool) else str(value)
+    return titles.get(text, VALUES.get(text, text))
+
+
+def _link(title: str, asked: Mapping[str, str]) -> h.Element:
+    return h.a(href=f"{PAGE}?{urlencode({key: value for key, value in asked.items() if value})}")[title]
+
+
+def _nothing(filtered: bool) -> h.Element:
+    return h.div(".empty")[
+        h.b["Ничего не найдено" if filtered else "Пока пусто"],
+        "Измените условия." if filtered else "Здесь появится всё, что делают за рабочим местом.",
+    ]
