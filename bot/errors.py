@@ -450,7 +450,3 @@ class CallInHand(Refused):
 
 class CallDiffers(Refused):
     """This Idempotency-Key belongs to another call."""
-
-
-class TimeTooFar(Refused):
-    """A request waits for its customer for a year at the most."""
