@@ -33,6 +33,8 @@ class Tab(StrEnum):
     MINE = "mine"
     LIVE = "live"
     OVER = "over"
+    LATE = "late"
+    # answered after its time, or not yet
 
 
 class Target(StrEnum):
@@ -285,6 +287,15 @@ async def pressing(session: AsyncSession, scope: Scope, *, limit: int = 12) -> P
         Request.warned_at.is_not(None) | Request.breached_at.is_not(None), seen_by(scope),
     )  # fmt: skip
     return await page_of(session, query.order_by(Request.target_at, Request.id).limit(limit + 1), limit)
+
+
+async def late(session: AsyncSession, scope: Scope, filters: Filters | None = None, *, limit: int = PAGE) -> Page:
+    """What a person answered after its time, or has not answered yet: those still without an answer first, then the
+    latest."""
+    open_ = and_(Request.answered_at.is_(None), Request.state.in_(LIVE))
+    query = rows_of().where(Request.breached_at.is_not(None), seen_by(scope), *_narrowed(filters or Filters()))
+    order = (case((open_, 0), else_=1), Request.breached_at.desc(), Request.id)
+    return await page_of(session, query.order_by(*order).limit(limit + 1), limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from bot.models import Agent
 Sits = Annotated[Seat, Depends(seat)]
 router = APIRouter()
 
-TITLES = {Tab.WAITING: "Ждут", Tab.MINE: "Мои", Tab.LIVE: "Все", Tab.OVER: "Завершённые"}
+TITLES = {Tab.WAITING: "Ждут", Tab.MINE: "Мои", Tab.LIVE: "Все", Tab.OVER: "Завершённые", Tab.LATE: "Просрочки"}
 TARGETS = {Target.NEAR: "Скоро", Target.LATE: "Просрочено"}
 NOTHING = Filters()
 PRESSING = 6
@@ -79,7 +79,7 @@ def _one_of(query: Mapping[str, str], name: str, known: Mapping[str, object]) ->
 
 def tabs_of(who: Seat) -> tuple[Tab, ...]:
     """The lists that somebody has."""
-    return tuple(tab for tab in Tab if tab is not Tab.LIVE or who.leads)
+    return tuple(tab for tab in Tab if tab not in (Tab.LIVE, Tab.LATE) or who.leads)
 
 
 def scope_of(who: Seat, *, own: bool = False) -> Scope:
@@ -114,7 +114,8 @@ class QueueView(View):
                 return made
             found = await self.rows(session)
             needed = await agents.skills_on_shift(session) - self.skills
-        drawn = [request_row(pack, row, skills=frozenset(needed)) for row in found.rows]
+        late = self.asked.tab is Tab.LATE
+        drawn = [request_row(pack, row, lacking=frozenset(needed), late=late) for row in found.rows]
         return [*made, order_of("rows", found.rows), *drawn, under(self.asked, found, pack, self.scope, counted)]
 
     async def rows(self, session: Any) -> Page:
@@ -122,6 +123,8 @@ class QueueView(View):
         filters, limit = self.asked.filters, self.asked.shown
         if self.asked.tab is Tab.OVER:
             return await listing.over(session, self.scope, filters, limit=limit)
+        if self.asked.tab is Tab.LATE:
+            return await listing.late(session, self.scope, filters, limit=limit)
         if self.asked.tab is Tab.LIVE:
             return await listing.live(session, self.scope, filters, limit=limit)
         return await listing.waiting(session, self.scope, filters, limit=limit)
@@ -267,7 +270,7 @@ def pressing(found: Page) -> h.Element:
     if not found.rows:
         return h.section("#pressing", hidden=True)
     late = any(row.target is Target.LATE for row in found.rows)
-    more = h.a(href="/desk/?target=late" if late else "/desk/?target=near")["все"] if found.more else None
+    more = h.a(href="/desk/?target=late" if late else "/desk/?target=near")["Все"] if found.more else None
     return h.section("#pressing", class_="strip bad" if late else "strip warn", aria_label="Срок первого ответа")[
         h.b["Первый ответ просрочен" if late else "Скоро срок первого ответа"],
         [_chip(row, left(row.target_at.isoformat()) if row.target_at else None) for row in found.rows],
@@ -357,6 +360,8 @@ def _empty(asked: Asked, scope: Scope) -> h.Element:
         return h.div(".empty")[
             h.b["У вас нет обращений"], h.p["Нажмите ", h.kbd["N"], " и возьмите следующее из очереди."]
         ]
+    if asked.tab is Tab.LATE:
+        return h.div(".empty")[h.b["Просрочек нет"], h.p["Здесь будут обращения, на которые ответили позже срока."]]
     if asked.tab is Tab.OVER:
         return h.div(".empty")[h.b["Пока ничего не завершено"], h.p["Здесь будут решённые и отменённые обращения."]]
     if not scope.everything and not scope.queues:

@@ -13,7 +13,8 @@ from bot.console import words
 from bot.console.shell import ago, left
 from bot.listing import Row
 from bot.masking import mask
-from bot.models import IN_HAND, Sender, State
+from bot.models import IN_HAND, LIVE, Sender, State
+from bot.queues import skills_wanted
 
 LINE = 240
 """Characters of the customer's words that a row shows at the most."""
@@ -37,13 +38,13 @@ def address(row: Row) -> str:
 
 
 def request_row(
-    pack: flows.Pack, row: Row, *, skills: frozenset[str] = frozenset(), found: Sequence[str] = (), take: bool = True
+    pack: flows.Pack, row: Row, *, lacking: frozenset[str] = frozenset(), found: Sequence[str] = (), late: bool = False
 ) -> h.Element:
-    """One request. `skills`: what it would need and the reader has not; `found`: words to be marked; `take`: whether it
-    can be taken here."""
-    wanted = [mark for mark in row.marks if mark in skills]
+    """One request. `lacking`: skills that others have and the reader has not; `found`: words to be marked; `late`: tell how
+    long after its time it was answered."""
+    wanted = sorted(lacking & skills_wanted(pack, row.topic, row.marks)) if lacking else []
     kind = f"request {row.priority}{' unread' if row.unanswered else ''}"
-    when, what = _when(pack, row)
+    when, what = _lateness(row, row.target_at) if late and row.target_at else _when(pack, row)
     line = row.said or (row.last_text if row.unanswered else None) or row.wants
     return h.li(id=_id(row), class_=kind)[
         h.div(".when")[when, h.span(".label")[what]],
@@ -56,7 +57,7 @@ def request_row(
             words.channel(row.channel),
         ],
         h.div(".where")[h.span(".queue")[words.queue(pack, row.queue)], h.span(".number")[row.number]],
-        h.div(".do")[_do(row, take=take and not wanted)],
+        h.div(".do")[_do(row, take=not wanted)],
     ]
 
 
@@ -78,6 +79,15 @@ def _when(pack: flows.Pack, row: Row) -> tuple[h.Node, h.Node]:
         return _at(row.wait_until) if row.wait_until else None, "ждём клиента до"
     said = words.RESOLUTIONS.get(row.resolution or "") if row.state != State.CANCELLED else None
     return _at(row.ended or row.opened_at), said or words.STATES[row.state]
+
+
+def _lateness(row: Row, target: datetime) -> tuple[h.Node, h.Node]:
+    """How long after its time the first answer came."""
+    done = row.answered_at or (row.ended if row.state not in LIVE else None)
+    if done is None:
+        return _since(target, late=0), "ждёт ответа сверх срока"
+    told = "ответ опоздал" if row.answered_at else "без ответа, сверх срока"
+    return h.span(".lasted.late")[words.lasted(done - target)], told
 
 
 def _waits(pack: flows.Pack, row: Row) -> tuple[h.Node, h.Node]:
@@ -111,7 +121,11 @@ def _tags(pack: flows.Pack, row: Row, wanted: Sequence[str]) -> h.Node:
         h.span(".tag.vip", data_until_hide=row.claim_until.isoformat())[f"Закреплено: {row.manager}"]
         if row.manager and row.claim_until and row.state == State.QUEUED
         else None,
-        h.span(".tag")["Нужен навык: ", ", ".join(wanted)] if wanted else None,
+        h.span(".tag")[
+            "Нужен навык: ", ", ".join(pack.skills[name].title if name in pack.skills else name for name in wanted)
+        ]
+        if wanted
+        else None,
     ]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import htpy as h
 from markupsafe import Markup
 
@@ -26,6 +28,19 @@ def plural(n: int, one: str, few: str, many: str) -> str:
     """The word's form for a number: 1 обращение, 2 обращения, 5 обращений."""
     last, two = n % 10, n % 100
     return one if last == 1 and two != 11 else few if 2 <= last <= 4 and not 12 <= two <= 14 else many
+
+
+def lasted(time: timedelta) -> str:
+    """How long something took, as the pages themselves tell it: 40 с, 12 мин, 3 ч 5 мин, 2 дня."""
+    seconds = max(0, round(time.total_seconds()))
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if seconds < 60:
+        return f"{seconds} с"
+    if minutes < 60:
+        return f"{minutes} мин"
+    if hours < 24:
+        return f"{hours} ч {minutes % 60} мин" if minutes % 60 else f"{hours} ч"
+    return f"{days} {plural(days, 'день', 'дня', 'дней')}"
 
 
 def channel(name: str) -> h.Element:

@@ -38,6 +38,12 @@ class Counter:
         self.said.append(said)
 
 
+@pytest.fixture(autouse=True)
+def no_frame(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages have only the views that they ask for."""
+    monkeypatch.setattr(live, "EVERYWHERE", [])
+
+
 @pytest.fixture
 def counter() -> Iterator[Counter]:
     view = Counter()
