@@ -25,12 +25,14 @@ from flows.errors import ContentError, FlowError, PackInvalid, Problem
 from flows.hours import add_working, closes_at, is_open, opens_at, place
 from flows.load import load, load_shipped
 from flows.pack import Pack
+from flows.quick import Filled, Fillings, fill_quick
 from flows.queues import Assign, Queue, Skill
 from flows.remarks import MARK, Remark, remark
 
 __all__ = [
-    "MARK", "Act", "Assign", "Attachment", "Button", "ContentError", "ConversationState", "Decision", "Entity", "FlowError",
+    "MARK", "Act", "Assign", "Attachment", "Button", "ContentError", "ConversationState", "Decision", "Entity", "Filled",
+    "Fillings", "FlowError",
     "Handoff", "Lookup", "OpenRequest", "Pack", "PackInvalid", "Parse", "Problem", "Queue", "Reading", "Remark", "Say", "Skill",
-    "Turn", "Unavailable", "Verdict", "add_working", "closes_at", "decide", "is_open", "load", "load_shipped", "notice",
+    "Turn", "Unavailable", "Verdict", "add_working", "closes_at", "decide", "fill_quick", "is_open", "load", "load_shipped", "notice",
     "opens_at", "parse_from_json", "place", "remark", "state_from_json", "to_json",
 ]  # fmt: skip

@@ -5,6 +5,7 @@
     slots.yml       slots, facts, sources, answers      slots/*.yml, facts/*.yml   more of them
     queues.yml      queues, hours, categories
     buttons.yml     buttons that phrases name
+    quick.yml       phrases that agents insert into their replies (may be missing)
     flows/*.yml     name -> flow          tables/*.yml   name -> table          phrases/*.yml   name -> phrase
 
 Names are unique over all files of a kind: a name defined twice is an error, never a silent win of one of them.
@@ -24,7 +25,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from flows.errors import PackInvalid, Problem
 from flows.known import Fact, Slot, Source
-from flows.pack import STEP_KEYS, ButtonSpec, Flow, Intent, Manifest, Pack, Phrase, Step, Table
+from flows.pack import STEP_KEYS, ButtonSpec, Flow, Intent, Manifest, Pack, Phrase, Quick, Step, Table
 from flows.queues import Category, Hours, Queue, Skill
 from flows.wording import keys, near, sentence
 
@@ -126,6 +127,7 @@ def load(folder: Path) -> Pack:
         "flows": reader.many("flows", "flow", Flow),
         "tables": reader.many("tables", "table", Table),
         "phrases": reader.many("phrases", "phrase", Phrase),
+        "quick": reader.named("quick", "quick.yml", reader.file("quick.yml"), Quick) if reader.has("quick.yml") else {},
     }
     if not reader.problems:
         try:
@@ -143,6 +145,10 @@ class _Reader:
         self.problems: list[Problem] = []
         self.places: dict[str, tuple[str, int]] = {}
         self.digest = hashlib.sha256()
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a file."""
+        return (self.folder / name).is_file()
 
     def file(self, name: str) -> _Map:
         """Read one file; a missing or unreadable one is a problem."""

@@ -246,6 +246,20 @@ class Phrase(Part):
     each_value: str | None = None
 
 
+class Quick(Part):
+    """A phrase that an agent puts into a reply by a few letters (quick.yml); placeholders and `[[ … ]]` as in phrases."""
+
+    title: str
+    text: Names
+    # variants: one that was said last is not said again
+    topics: Names = ()
+    # intents that it goes with: it stands first for them
+    words: Names = ()
+    # further words by which it is found
+    hold: bool = False
+    # asks the customer for patience, and is sent by one click (L2-11)
+
+
 class Intent(Part):
     """An intent of the inventory."""
 
@@ -423,6 +437,7 @@ class Pack(Part):
     flows: dict[str, Flow]
     tables: dict[str, Table]
     phrases: dict[str, Phrase]
+    quick: dict[str, Quick] = Field(default_factory=dict)
     version: str = ""
     # content hash
     places: dict[str, tuple[str, int]] = Field(default_factory=dict)
