@@ -210,6 +210,10 @@ class TargetOffShift(Refused):
     """The agent to whom the request would be passed is off shift."""
 
 
+class AlreadySent(Refused):
+    """The message was sent, or is on its way."""
+
+
 class CommentMissing(Refused):
     """Passing a request on or giving it back needs a comment for the next agent."""
 

@@ -78,6 +78,7 @@ async def send(
     *,
     caption: str = "",
     now: datetime,
+    request_id: int | None = None,
 ) -> Message:
     """Send the customer a file that is in the store: a reply of the agent's, under the same rules (`desk.reply`).
 
@@ -85,9 +86,9 @@ async def send(
     """
     caption = caption.strip()
     if len(caption) > MOST_CAPTION:
-        await desks.reply(session, desk, agent_name, conversation_id, caption, now=now)
+        await desks.reply(session, desk, agent_name, conversation_id, caption, now=now, request_id=request_id)
         caption = ""
-    message = await desks.reply(session, desk, agent_name, conversation_id, caption, now=now)
+    message = await desks.reply(session, desk, agent_name, conversation_id, caption, now=now, request_id=request_id)
     message.attachments = [{"kind": kept.kind, "name": kept.name}]
     session.add(
         File(

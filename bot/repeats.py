@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
 from bot import conversations
+from bot.masking import mask
 from bot.models import Conversation, Message, Request, Sender
 from flows.russian import plain
 
@@ -52,6 +53,32 @@ async def asked_again(
         again = any(fuzz.token_sort_ratio(question, one) >= SAME for one in earlier)
         found.update(dict.fromkeys(known or ([question] if again and len(question.split()) >= SHORTEST else [])))
     return list(found)
+
+
+def answers(pack: flows.Pack, conversation: Conversation, request: Request, found: list[str]) -> list[tuple[str, str]]:
+    """What `asked_again` found, for the agent: what is asked for, and the answer as far as it stands on record."""
+    record = {**request.summary, "slots": conversations.remembered(conversation).slots}
+    entries = pack.manifest.directories.get("asked_again", {})
+    told = []
+    for name in found:
+        if name not in entries:
+            told.append((f"«{name}?»", "этот вопрос уже задавали, ответ в переписке"))
+            continue
+        known = next(filter(None, (_at(record, path) for path in entries[name]["of"])), None)
+        told.append((str(entries[name].get("title", name)), mask(_shown(known, name, record))))
+    return told
+
+
+def _shown(known: Any, name: str, record: Mapping[str, Any]) -> str:
+    """An answer in a few words: an order by its number, who is identified by their name."""
+    if isinstance(known, list):
+        return ", ".join(str(one.get("number", "")) if isinstance(one, Mapping) else str(one) for one in known)
+    customer = record.get("customer") or {}
+    if name == "name" and customer.get("name"):
+        return str(customer["name"])
+    if name == "phone" and customer.get("phone_masked"):
+        return str(customer["phone_masked"])
+    return str(known or "")
 
 
 def asked(text: str) -> list[str]:

@@ -25,8 +25,8 @@ from flows.errors import ContentError, FlowError, PackInvalid, Problem
 from flows.hours import add_working, closes_at, is_open, opens_at, place
 from flows.load import load, load_shipped
 from flows.pack import Pack
-from flows.quick import Filled, Fillings, fill_quick
 from flows.queues import Assign, Queue, Skill
+from flows.quick import Filled, Fillings, fill_quick
 from flows.remarks import MARK, Remark, remark
 
 __all__ = [

@@ -73,6 +73,6 @@ def mood(pack: flows.Pack, code: str | None) -> str | None:
     return label(pack, "mood", str(code))
 
 
-def label(pack: flows.Pack, directory: str, code: str) -> str:
+def label(pack: flows.Pack, directory: str, code: object) -> str:
     """A code in the pack's words for agents."""
-    return str(pack.manifest.directories.get(f"labels_{directory}", {}).get(code, {}).get("title", code))
+    return str(pack.manifest.directories.get(f"labels_{directory}", {}).get(str(code), {}).get("title", code))

@@ -48,14 +48,27 @@ async def hold(
     *,
     now: datetime,
     request_id: int | None = None,
+    text: str | None = None,
 ) -> Message | None:
-    """Ask the customer for a few seconds, in the pack's words: the agent reads what was said so far (L2-11)."""
+    """Ask the customer for patience, in the pack's words (L2-11): the agent reads, or looks something up.
+
+    It is no answer: the first-reply target goes on. text: one of the pack's quick phrases; none: the notice `reading`.
+    """
     agent, conversation, request = await in_hand(session, agent_name, conversation_id, request_id)
     await _begin_to_speak(session, conversation, request, agent)
-    return await tell_customer(
-        session, desk, conversation, desk.pack.manifest.notices.reading, await describe(session, request, now=now),
-        now=now, request_id=request.id, sender=Sender.AGENT, agent=agent.title,
-    )  # fmt: skip
+    if text is None:
+        message = await tell_customer(
+            session, desk, conversation, desk.pack.manifest.notices.reading, await describe(session, request, now=now),
+            now=now, request_id=request.id, sender=Sender.AGENT, agent=agent.title,
+        )  # fmt: skip
+    else:
+        message = await conversations.say(
+            session, desk.jobs, conversation.id, Sender.AGENT, flows.Say(text=text), now=now, request_id=request.id,
+            agent=agent.title,
+        )  # fmt: skip
+    if message is not None:
+        await log_event(session, request, "held", now, agent=agent.name, data={"message": message.id})
+    return message
 
 
 async def _begin_to_speak(session: AsyncSession, conversation: Conversation, request: Request, agent: Agent) -> None:

@@ -1,0 +1,329 @@
+"""The page of a request: what an agent reads, and what they send from it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import select, update
+from websockets.asyncio.client import connect
+
+from bot import desk
+from bot.errors import Rejected
+from bot.live import Change
+from bot.models import Audit, Conversation, Draft, Message, Request
+from tests.bot.console.conftest import TOKEN, Pages
+from tests.bot.world import World, act
+
+HTMX = {"HX-Request": "true"}
+PAGE = "/desk/requests/T-1001"
+
+
+@pytest.fixture
+async def taken(pages: Pages) -> Pages:
+    """Anna has the request of c1, Boris and the supervisor Vera are at the desk too."""
+    await pages.world.agent("anna", title="Анна")
+    await pages.world.agent("boris", title="Борис")
+    await pages.world.agent("vera", title="Вера", role="supervisor")
+    await pages.world.say("c1", "безобразие, мастера", name="Ольга <b>")
+    await pages.world.take("anna")
+    return pages
+
+
+async def opened(pages: Pages, name: str = "anna", page: str = PAGE) -> str:
+    async with pages.as_(name) as browser:
+        answer = await browser.get(page)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+async def sent(pages: Pages, path: str = "reply", name: str = "anna", **fields: Any) -> httpx.Response:
+    async with pages.as_(name) as browser:
+        answer = await browser.post(f"{PAGE}/{path}", data={"form_token": TOKEN, "nonce": "n1", **fields}, headers=HTMX)
+    await pages.world.jobs.run_until_idle()
+    return answer
+
+
+async def said(world: World, sender: str) -> list[str]:
+    return list(await world.rows(select(Message.text).where(Message.sender == sender).order_by(Message.id)))
+
+
+class TestReading:
+    async def test_the_card_stands_before_the_talk_and_the_box(self, taken: Pages) -> None:
+        html = await opened(taken)
+        assert html.index('id="card"') < html.index('id="lines"') < html.index('id="reply-form"')
+        assert "Отвечает" not in html
+
+    async def test_what_customers_write_is_never_markup(self, taken: Pages) -> None:
+        await taken.world.say(
+            "c1", '<img src=x onerror="alert(1)"> https://example.org/a?b=1&c=2. и javascript:alert(1)'
+        )
+        html = await opened(taken)
+        assert "<img src=x" not in html
+        assert "&lt;img src=x" in html
+        assert 'href="https://example.org/a?b=1&amp;c=2"' in html
+        assert 'rel="noopener noreferrer nofollow"' in html
+        assert 'href="javascript' not in html
+        assert "Ольга &lt;b&gt;" in html
+
+    async def test_events_and_notes_stand_between_the_lines(self, taken: Pages) -> None:
+        taken.world.clock.forward(minutes=1)
+        await act(taken.world, desk.note, "anna", "проверила склад")
+        taken.world.clock.forward(minutes=1)
+        await act(taken.world, desk.decline, "anna", "не мой вопрос")
+        html = await opened(taken)
+        order = [
+            "Обращение открыто",
+            "проверила склад",
+            "Возвращено в очередь: Анна",
+        ]
+        assert sorted(order, key=html.index) == order
+        assert html.count("заметка, клиент не видит") == 2
+
+    @pytest.mark.rule("L2-10")
+    async def test_opening_is_reading_for_the_one_who_has_it(self, taken: Pages) -> None:
+        async with taken.world.sessions.begin() as session:
+            await session.execute(update(Request).values(read_by=None))
+        await opened(taken, "boris")
+        assert (await taken.world.request()).read_by is None
+        await opened(taken, "anna")
+        assert (await taken.world.request()).read_by == (await taken.world.request()).agent_id
+
+    async def test_earlier_lines_come_a_hundred_at_a_time(self, taken: Pages) -> None:
+        taken.world.clock.forward(minutes=1)
+        async with taken.world.sessions.begin() as session:
+            talk = await session.scalar(select(Conversation))
+            assert talk is not None
+            for number in range(150):
+                session.add(Message(conversation_id=talk.id, sender="customer", at=taken.world.clock.now(), text=f"строка {number}."))  # fmt: skip
+        html = await opened(taken)
+        assert html.count('class="line customer') == 100
+        assert "строка 49." not in html
+        assert "строка 50." in html
+        older = html[html.index("/older?before=") :].split('"')[0]
+        async with taken.as_("anna") as browser:
+            answer = await browser.get(f"{PAGE}{older}")
+        assert "строка 49." in answer.text
+        assert "Взято в работу" in answer.text  # an event of that time
+        assert "Показать раньше" not in answer.text
+
+    async def test_a_message_that_was_not_delivered_says_why_and_goes_again_once(self, taken: Pages) -> None:
+        taken.world.channels["telegram"].outcomes = [Rejected("no")]
+        await sent(taken, text="Здравствуйте")
+        line = (await taken.world.rows(select(Message).where(Message.delivery == "failed")))[0]
+        html = await opened(taken)
+        assert "Не доставлено: мессенджер не принял это сообщение" in html
+        assert f"{PAGE}/again/{line.id}" in html
+        assert f"{PAGE}/again/{line.id}" not in await opened(taken, "boris")
+        assert (await sent(taken, f"again/{line.id}", name="boris")).status_code == 409
+        assert (await sent(taken, f"again/{line.id}")).status_code == 204
+        assert taken.world.channels["telegram"].sent[-1].text == "Здравствуйте"
+        assert (await sent(taken, f"again/{line.id}")).status_code == 409
+
+    async def test_an_unknown_number_is_told(self, taken: Pages) -> None:
+        async with taken.as_("anna") as browser:
+            assert (await browser.get("/desk/requests/T-9")).status_code == 404
+
+
+class TestButtons:
+    async def test_each_sees_what_they_may_do(self, taken: Pages) -> None:
+        mine, other, leads = [await opened(taken, name) for name in ("anna", "boris", "vera")]
+        assert f"{PAGE}/dialog/resolve" in mine
+        assert f"{PAGE}/dialog/resolve" not in other
+        assert f"{PAGE}/dialog/step_in" in leads
+        assert f"{PAGE}/dialog/step_in" not in other
+        assert "Вы наблюдаете" in leads
+        assert "Вы наблюдаете" not in mine
+        assert "Клиенту отвечает Анна" in other
+
+    async def test_a_waiting_one_can_be_taken_by_those_whose_queue_it_is(self, pages: Pages) -> None:
+        await pages.world.agent("anna", title="Анна")
+        await pages.world.agent("max", "masters")
+        await pages.world.agent("off", on_shift=False)
+        await pages.world.say("c1", "мастера")
+        assert f'action="{PAGE}/take"' in await opened(pages, "anna")
+        assert f'action="{PAGE}/take"' not in await opened(pages, "max")
+        assert f'action="{PAGE}/take"' not in await opened(pages, "off")
+
+
+class TestReplying:
+    async def test_a_reply_reaches_the_customer_and_the_audit_holds_no_words(self, taken: Pages) -> None:
+        answer = await sent(taken, text="Добрый день!")
+        assert answer.headers["HX-Trigger"] == "reply-sent"
+        assert taken.world.channels["telegram"].sent[-1].text == "Добрый день!"
+        noted = (await taken.world.rows(select(Audit).where(Audit.action == "reply")))[0]
+        assert noted.agent == "anna"
+        assert "Добрый" not in str(noted.data)
+
+    async def test_what_is_sent_twice_at_once_comes_once(self, taken: Pages) -> None:
+        both = await asyncio.gather(sent(taken, text="Один раз"), sent(taken, text="Один раз"))
+        assert [one.status_code for one in both] == [200, 200]
+        await sent(taken, text="Один раз")
+        assert await said(taken.world, "agent") == ["Один раз"]
+        await sent(taken, text="Другое")  # the same form, other words: nothing is lost
+        assert await said(taken.world, "agent") == ["Один раз", "Другое"]
+
+    async def test_a_note_is_for_colleagues_only(self, taken: Pages) -> None:
+        before = len(taken.world.channels["telegram"].sent)
+        await sent(taken, text="между нами", mode="note")
+        assert await said(taken.world, "note") == ["между нами"]
+        assert len(taken.world.channels["telegram"].sent) == before
+
+    async def test_who_does_not_have_it_is_told_and_keeps_the_draft(self, taken: Pages) -> None:
+        await sent(taken, "draft", name="boris", text="я отвечу")
+        answer = await sent(taken, name="boris", text="я отвечу")
+        assert answer.status_code == 409
+        assert "Обращение сейчас не у вас" in answer.text
+        assert ">\nя отвечу</textarea>" in await opened(taken, "boris")
+
+    async def test_a_draft_is_kept_for_each_and_gone_when_sent(self, taken: Pages) -> None:
+        assert (await sent(taken, "draft", text="начал", mode="note")).status_code == 204
+        html = await opened(taken)
+        assert ">\nначал</textarea>" in html
+        assert 'value="note" checked' in html
+        assert "начал" not in await opened(taken, "boris")
+        await sent(taken, text="Готово")
+        assert await taken.world.rows(select(Draft)) == []
+
+    @pytest.mark.rule("L2-12")
+    async def test_a_question_that_was_answered_is_held_up_once(self, taken: Pages) -> None:
+        async with taken.world.sessions.begin() as session:
+            request = await session.scalar(select(Request))
+            assert request is not None
+            request.summary = {**request.summary, "customer": {"name": "Ольга Петровна"}}
+        answer = await sent(taken, text="Как вас зовут?")
+        assert answer.status_code == 409
+        assert "Ольга Петровна" in answer.text
+        assert await said(taken.world, "agent") == []
+        await sent(taken, text="Как вас зовут?", anyway="1")
+        assert await said(taken.world, "agent") == ["Как вас зовут?"]
+        assert (await taken.world.request()).asked_again == 1
+
+    @pytest.mark.rule("L2-11")
+    async def test_a_phrase_of_patience_goes_by_one_click_and_starts_the_clock(self, taken: Pages) -> None:
+        assert 'data-hold="hold_look"' in await opened(taken)
+        async with taken.as_("anna") as browser:
+            for nonce in ("a", "a", "b"):
+                data = {"form_token": TOKEN, "nonce": nonce, "name": "hold_look"}
+                assert (await browser.post(f"{PAGE}/hold", data=data, headers=HTMX)).status_code == 200
+            assert (
+                await browser.post(f"{PAGE}/hold", data={"nonce": "c", "name": "state"}, headers=HTMX)
+            ).status_code == 404
+        assert await said(taken.world, "agent") == ["Секунду, смотрю.", "Ещё минутку, смотрю."]
+        request = await taken.world.request()
+        assert request.answered_at is None  # it is no answer
+        assert 'data-held="true"' in await opened(taken)
+        await sent(taken, text="Готово")
+        assert 'data-held="true"' not in await opened(taken)
+
+    async def test_files_go_with_the_reply(self, taken: Pages) -> None:
+        png = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
+        async with taken.as_("anna") as browser:
+            answer = await browser.post(
+                f"{PAGE}/reply", data={"form_token": TOKEN, "nonce": "f", "text": "Вот схема"}, headers=HTMX,
+                files={"file": ("схема.png", png, "text/html")},
+            )  # fmt: skip
+            assert answer.status_code == 200, answer.text
+            html = (await browser.get(PAGE)).text
+            address = html[html.index("/desk/files/") :].split('"')[0]
+            shown = await browser.get(address)
+            assert shown.headers["content-type"] == "image/png"
+            assert shown.headers["content-disposition"].startswith("inline")
+            assert shown.headers["x-content-type-options"] == "nosniff"
+            assert "sandbox" in shown.headers["content-security-policy"]
+            assert shown.content == png
+            kept = await browser.get(address.removesuffix("/picture"))
+            assert kept.headers["content-disposition"].startswith("attachment")
+            assert (await browser.get(address.replace("picture", "sound"))).status_code == 404
+            refused = await browser.post(
+                f"{PAGE}/reply", data={"form_token": TOKEN, "nonce": "g", "text": "Вот"}, headers=HTMX,
+                files={"file": ("x.png", b"<script>alert(1)</script>", "image/png")},
+            )  # fmt: skip
+        assert refused.status_code == 415
+        assert await said(taken.world, "agent") == ["Вот схема"]
+
+
+class TestAround:
+    async def test_a_crm_that_is_down_costs_a_sentence(self, taken: Pages) -> None:
+        taken.world.crm.down = {"crm"}
+        assert 'hx-trigger="load"' in await opened(taken)
+        async with taken.as_("anna") as browser:
+            answer = await browser.get(f"{PAGE}/orders", headers=HTMX)
+        assert answer.status_code == 200
+        assert "CRM не отвечает" in answer.text
+        assert "Спросить ещё раз" in answer.text
+
+    async def test_the_number_in_full_is_shown_to_who_asks_and_that_is_noted(self, taken: Pages) -> None:
+        async with taken.world.sessions.begin() as session:
+            await session.execute(update(Request).values(call_phone="+79161234567"))
+        assert "+79161234567" not in await opened(taken)
+        answer = await sent(taken, "phone")
+        assert "+79161234567" in answer.text
+        noted = (await taken.world.rows(select(Audit).where(Audit.action == "phone_shown")))[0]
+        assert noted.agent == "anna"
+        assert "4567" not in str(noted.data)
+
+    async def test_quick_phrases_are_filled_or_say_what_is_missing(self, taken: Pages) -> None:
+        async with taken.as_("anna") as browser:
+            found = {one["name"]: one for one in (await browser.get(f"{PAGE}/quick")).json()}
+            assert found["state"]["text"] == "Велосипед: ready. Обращение T-1001, мастер Анна."
+            assert found["state"]["fits"]
+            assert found["colour"] == {
+                "name": "colour", "title": "Цвет", "words": ["покраска"], "text": None, "missing": ["цвет"], "fits": False,
+            }  # fmt: skip
+            assert "hold_look" not in found
+            taken.world.crm.down = {"crm"}
+            found = {one["name"]: one for one in (await browser.get(f"{PAGE}/quick")).json()}
+            assert found["state"]["missing"] == ["состояние велосипеда"]
+
+    async def test_earlier_requests_of_the_customer_are_linked(self, taken: Pages) -> None:
+        await act(taken.world, desk.resolve, "anna", text="всё объяснили")
+        taken.world.clock.forward(hours=30)
+        await taken.world.pass_time(hours=1)
+        await taken.world.say("c1", "мастера")
+        html = await opened(taken, page="/desk/requests/T-1002")
+        assert 'href="/desk/requests/T-1001"' in html
+        assert "всё объяснили" in html
+
+
+class TestLive:
+    async def test_a_new_line_sends_its_piece_and_what_it_changes(self, taken: Pages) -> None:
+        async with taken.world.sessions.begin() as session:
+            talk = await session.scalar(select(Conversation))
+            assert talk is not None
+            for number in range(45):
+                session.add(Message(conversation_id=talk.id, sender="customer", at=taken.world.clock.now(), text=f"{number}!"))  # fmt: skip
+        html = await opened(taken)
+        query = html.split('data-live="')[1].split('"')[0].replace("&amp;", "&")
+        address = taken.address.replace("http", "ws") + query
+        async with connect(address, additional_headers={"X-Test-Agent": "anna"}) as socket:
+            whole = await asyncio.wait_for(socket.recv(), 10)
+            assert 'id="piece-0"' in str(whole)
+            assert "<textarea" not in str(whole)
+            taken.world.clock.forward(minutes=1)
+            await taken.world.receive(taken.world.incoming("c1", text="ещё вопрос"))
+            told = str(await asyncio.wait_for(socket.recv(), 10))
+            while "ещё вопрос" not in told:
+                told += str(await asyncio.wait_for(socket.recv(), 10))
+            assert 'id="piece-0"' not in told
+            taken.parts.live.tell(Change(kind="typing", conversation=talk.id))
+            while "печатает" not in told:
+                told = str(await asyncio.wait_for(socket.recv(), 10))
+            assert "piece-" not in told
+
+    async def test_the_page_of_another_says_that_it_was_taken(self, pages: Pages) -> None:
+        for name in ("anna", "boris"):
+            await pages.world.agent(name, title=name.title())
+        await pages.world.say("c1", "мастера")
+        html = await opened(pages, "boris")
+        query = html.split('data-live="')[1].split('"')[0].replace("&amp;", "&")
+        address = pages.address.replace("http", "ws") + query
+        async with connect(address, additional_headers={"X-Test-Agent": "boris"}) as socket:
+            await asyncio.wait_for(socket.recv(), 10)
+            await pages.world.take("anna")
+            told = ""
+            while "Клиенту отвечает Anna" not in told:
+                told += str(await asyncio.wait_for(socket.recv(), 10))
+            assert 'data-answer="false"' in told
