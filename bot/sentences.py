@@ -13,6 +13,7 @@ SENTENCES: dict[type[errors.FirstlineError], str] = {
     errors.NotFound: "Такого здесь нет.",
     errors.AgentUnknown: "Такого сотрудника нет.",
     errors.ConversationUnknown: "Такого разговора нет.",
+    errors.RequestUnknown: "Обращения с таким номером нет.",
     errors.FileUnknown: "Такого вложения нет.",
     errors.FileGone: "Вложение не сохранилось.",
     errors.FileNotTaken: "Такие файлы отправить нельзя.",

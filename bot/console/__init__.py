@@ -34,27 +34,23 @@ def mount(app: FastAPI, parts: Parts) -> None:
 
 def _pages() -> list[APIRouter]:
     """All pages. A page that changes by itself registers its view when it is imported."""
+    from bot.console import bell as bell  # rings on every page
     from bot.console import (
-        attachments,
+        actions,
         audit_page,
         oidc,
         people,
         queue_page,
-        replying,
-        request_page,
         search_page,
         sign_in,
     )
-    from bot.console import bell as bell  # rings on every page
 
     return [
-        attachments.routes(),
+        actions.router,
         audit_page.router,
         oidc.router,
         people.router,
         queue_page.router,
-        replying.routes(),
-        request_page.pages(),
         search_page.router,
         sign_in.router,
     ]

@@ -85,7 +85,12 @@ def page(
             header(seat, at, find) if seat else None,
             h.main("#main", tabindex="-1")[content],
             h.div("#offline", role="status", hidden=True)["Нет связи с сервером. Восстанавливаем…"],
-            h.div("#toasts", role="status", aria_live="polite")[toast(told, kind, out_of_band=False) if told else None],
+            h.div("#edge")[
+                h.div("#news", role="status", aria_live="polite") if seat else None,
+                h.div("#toasts", role="status", aria_live="polite")[
+                    toast(told, kind, out_of_band=False) if told else None
+                ],
+            ],
             h.dialog("#dialog", aria_labelledby="dialog-title")[h.div("#dialog-body")],
             h.dialog("#keys", aria_labelledby="keys-title")[
                 h.h2("#keys-title")["Клавиши"],

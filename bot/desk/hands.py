@@ -6,13 +6,13 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
 from bot import agents, conversations, escalation
 from bot.errors import ConversationUnknown, NotYourRequest, OffShift, RequestGone
-from bot.models import LIVE, Agent, Conversation, Message, Request, Sender, State
+from bot.models import IN_HAND, LIVE, Agent, Conversation, Message, Request, Sender, State
 from bot.requests import settle_owner
 
 LEADERS = ("supervisor", "admin")
@@ -95,3 +95,11 @@ async def add_note(session: AsyncSession, agent: Agent, request: Request, text: 
     session.add(made)
     await session.flush()
     return made
+
+
+async def load(session: AsyncSession) -> dict[int, int]:
+    """How many requests each agent has in hand, by the agent's id; who has none is not named."""
+    found = await session.execute(
+        select(Request.agent_id, func.count()).where(Request.state.in_(IN_HAND)).group_by(Request.agent_id)
+    )
+    return {int(agent_id): count for agent_id, count in found.all() if agent_id is not None}

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import queues
 from bot.desk.hands import in_hand, let_go, lock_all
-from bot.errors import InOtherHands, JoinedToItself, NotFound, NotSameCustomer, RequestGone
+from bot.errors import InOtherHands, JoinedToItself, NotSameCustomer, RequestGone, RequestUnknown
 from bot.models import LIVE, Conversation, File, Request, State
 from bot.requests import settle_owner
 from bot.timeline import Desk, log_event, notify, tell_of
@@ -34,7 +34,7 @@ async def join(
     """
     found = await session.scalar(select(Request).where(Request.number == other.strip().upper()))
     if found is None:
-        raise NotFound
+        raise RequestUnknown
     await lock_all(session, [conversation_id, found.conversation_id])
     agent, conversation, request = await in_hand(session, agent_name, conversation_id, request_id)
     ended = await session.get(Request, found.id, populate_existing=True)

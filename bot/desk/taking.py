@@ -11,7 +11,6 @@ from bot.desk import news
 from bot.desk.hands import LEADERS, hand_to, in_hand, live_of, locked, on_shift
 from bot.errors import (
     AlreadyYours,
-    NotFound,
     NothingToTake,
     NotInHand,
     NotYourQueue,
@@ -20,6 +19,7 @@ from bot.errors import (
     RequestGone,
     RequestReserved,
     RequestTaken,
+    RequestUnknown,
     SupervisorsOnly,
 )
 from bot.masking import mask
@@ -133,7 +133,7 @@ async def watch(session: AsyncSession, agent_name: str, request_id: int) -> Requ
         raise SupervisorsOnly
     request = await session.get(Request, request_id)
     if request is None:
-        raise NotFound
+        raise RequestUnknown
     return request
 
 

@@ -13,10 +13,10 @@ from bot.desk.joining import joined as joined_of
 from bot.errors import (
     InOtherHands,
     JoinedToItself,
-    NotFound,
     NotSameCustomer,
     NotSpam,
     RequestGone,
+    RequestUnknown,
     SupervisorsOnly,
 )
 from bot.models import Conversation, File, Message, Request, State
@@ -99,7 +99,7 @@ class TestJoin:
             await act(joined, desk.join, "anna", "T-1002")
         with pytest.raises(JoinedToItself):
             await act(joined, desk.join, "anna", "T-1001")
-        with pytest.raises(NotFound):
+        with pytest.raises(RequestUnknown):
             await act(joined, desk.join, "anna", "T-1")
         await joined.do(desk.resolve, joined.desk, "boris", await joined.id_of("c2"), now=joined.clock.now())
         with pytest.raises(RequestGone):

@@ -18,7 +18,7 @@ from bot.errors import (
     OffShift,
     PlannedAlready,
     QueueUnknown,
-    RequestGone,
+    RequestUnknown,
     TimeOver,
 )
 from bot.models import Agent, Planned, Request, RequestEvent, State
@@ -275,7 +275,7 @@ class TestTheJob:
             assert await planned.recover(session, joined.jobs, now=joined.clock.now()) == 0
 
     async def test_a_request_that_is_gone_has_no_plan(self, joined: World) -> None:
-        with pytest.raises(RequestGone):
+        with pytest.raises(RequestUnknown):
             await plan(joined, "resolve", number="T-1")
         assert len(await joined.rows(select(Request))) == 1
 

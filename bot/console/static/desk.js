@@ -122,6 +122,11 @@
     if (dismiss) dismiss.closest(".toast").remove();
     for (const menu of $$("details.me[open], details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   });
+  // What is typed beside a row of choices chooses the last one: "another".
+  document.addEventListener("input", (event) => {
+    const row = event.target.closest(".choices"), choices = row && $$("input[type=radio]", row);
+    if (choices && choices.length && event.target.type !== "radio") choices.at(-1).checked = true;
+  });
   document.addEventListener("htmx:sendError", () => { $("#offline").hidden = false; });
   document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.successful && (!socket || socket.readyState === 1)) $("#offline").hidden = true; });
 
