@@ -38,6 +38,8 @@ def _pages() -> list[APIRouter]:
     from bot.console import (
         actions,
         audit_page,
+        board,
+        my_shift,
         oidc,
         people,
         queue_page,
@@ -48,6 +50,8 @@ def _pages() -> list[APIRouter]:
     return [
         actions.router,
         audit_page.router,
+        board.router,
+        my_shift.router,
         oidc.router,
         people.router,
         queue_page.router,

@@ -107,17 +107,6 @@ def page(
 
 def header(seat: Seat, at: str, find: str = "") -> h.Element:
     """The top line: where one can go, who one is. find: what was looked for."""
-    shift = (
-        h.form(method="post", action="/desk/shift", hx_post="/desk/shift", hx_swap="none")[
-            form_token(seat),
-            h.input(type="hidden", name="on", value="0" if seat.on_shift else "1"),
-            h.button(class_="shift on" if seat.on_shift else "shift", aria_pressed=str(seat.on_shift).lower())[
-                "На смене" if seat.on_shift else "Не на смене"
-            ],
-        ]
-        if seat.role != "trainer"
-        else None
-    )
     return h.header("#top")[
         h.a(".brand", href="/desk/", aria_label="Firstline, к очереди")[
             h.img(src=asset("icon.svg"), alt="", width="26", height="26"), h.span["Firstline"]
@@ -138,7 +127,7 @@ def header(seat: Seat, at: str, find: str = "") -> h.Element:
                 data_key="/", data_key_title="Поиск", autocomplete="off", maxlength="200",
             )
         ],
-        shift,
+        shift_button(seat) if seat.role != "trainer" else None,
         h.details(".me")[
             h.summary(aria_label=f"{seat.title}: меню")[h.span(".avatar", aria_hidden="true")[initials(seat.title)]],
             h.div[
@@ -149,6 +138,18 @@ def header(seat: Seat, at: str, find: str = "") -> h.Element:
                 h.form(method="post", action="/desk/sign-out")[form_token(seat), h.button(".plain")["Выйти"]],
             ],
         ],
+    ]  # fmt: skip
+
+
+def shift_button(seat: Seat) -> h.Element:
+    """Whether one is on shift, and the button that changes it."""
+    return h.form("#my-shift", method="post", action="/desk/shift", hx_post="/desk/shift", hx_swap="none")[
+        form_token(seat),
+        h.input(type="hidden", name="on", value="0" if seat.on_shift else "1"),
+        h.button(
+            class_="shift on" if seat.on_shift else "shift", aria_pressed=str(seat.on_shift).lower(),
+            title="Закончить смену" if seat.on_shift else "Начать смену",
+        )["На смене" if seat.on_shift else "Не на смене"],
     ]  # fmt: skip
 
 

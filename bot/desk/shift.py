@@ -40,18 +40,16 @@ async def shift_on(
     return agent
 
 
-async def shift_off(session: AsyncSession, desk: Desk, agent_name: str, *, now: datetime) -> Agent:
-    """The agent stops working: what they have in hand goes back to its queue; what waits for the customer stays theirs."""
+async def shift_off(session: AsyncSession, desk: Desk, agent_name: str, *, now: datetime) -> list[Request]:
+    """The agent stops working: what they have in hand goes back to its queue, and is returned; what waits for the customer
+    stays theirs."""
     agent = await agents.get(session, agent_name)
     agent.on_shift, agent.away_at = False, None
     await session.flush()
-    await give_back(session, desk, agent, "shift_over", now=now)
-    return agent
+    return await give_back(session, desk, agent, "shift_over", now=now)
 
 
-async def take_back(
-    session: AsyncSession, desk: Desk, agent_name: str, *, by: str, now: datetime
-) -> tuple[Agent, list[Request]]:
+async def take_back(session: AsyncSession, desk: Desk, agent_name: str, *, by: str, now: datetime) -> list[Request]:
     """A supervisor puts what an agent works on back into the queues: others get it, the agent is told at the desk.
 
     `by`: the supervisor's name.
@@ -63,7 +61,7 @@ async def take_back(
     back = await give_back(session, desk, agent, "taken_back", now=now, data={"by": by})
     for request in back:
         await news.tell(session, agent.id, request, "take_back", taken_back(leader.title, request.number), now=now)
-    return agent, back
+    return back
 
 
 def taken_back(title: str, number: str) -> str:
