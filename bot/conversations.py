@@ -13,11 +13,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import buttons, files, metrics, sizes
+from bot import buttons, database, files, live, metrics, sizes
 from bot.channels import Incoming, Kind, split
 from bot.errors import ConversationUnknown
 from bot.jobs import DELIVERY, TURN, Jobs
-from bot.models import Conversation, Delivery, Message, Offset, Receipt, Sender
+from bot.models import Conversation, Delivery, Message, Offset, Owner, Receipt, Sender
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,9 @@ async def receive(
     `quiet`: seconds to wait for more of a burst (CX-18). `turn=False` stores only. Returns the new line, or None when
     nothing new was said: a repeated update, an edit that changes nothing or a line not read yet, a block.
     """
+    if incoming.kind is Kind.TYPING:
+        await _types(session, incoming)
+        return None
     incoming = sizes.trimmed(incoming)
     receipt = insert(Receipt).values(channel=incoming.channel, external_id=incoming.external_id, at=incoming.at)
     first = await session.execute(receipt.on_conflict_do_nothing().returning(Receipt.external_id))
@@ -96,6 +99,16 @@ async def _conversation(session: AsyncSession, incoming: Incoming) -> int:
     if (known.blocked_at is None) != (blocked is None):
         known.blocked_at = blocked
     return known.id
+
+
+async def _types(session: AsyncSession, incoming: Incoming) -> None:
+    """Tell the desk that a customer is writing, while an agent speaks with them."""
+    key = select(Conversation.id).where(
+        Conversation.channel == incoming.channel, Conversation.chat == incoming.chat, Conversation.owner == Owner.AGENT
+    )
+    conversation_id = await session.scalar(key)
+    if conversation_id is not None:
+        await live.announce(await database.driver(session), live.Change(kind="typing", conversation=conversation_id))
 
 
 async def _call_by_name(session: AsyncSession, incoming: Incoming) -> None:

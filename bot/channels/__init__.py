@@ -27,6 +27,8 @@ class Kind(StrEnum):
     BLOCKED = "blocked"
     # the customer stopped the bot: nothing can be delivered until UNBLOCKED
     UNBLOCKED = "unblocked"
+    TYPING = "typing"
+    # the customer is writing just now: nothing is stored. Telegram does not tell its bots of it, VK does
     OTHER = "other"
     # nothing to answer: a kind that the channel does not know, or the customer's name that has become known
     DESK = "desk"

@@ -18,7 +18,7 @@ from email.utils import format_datetime
 from typing import Any
 
 from bot import signs
-from bot.channels import HookAnswer, Receive
+from bot.channels import HookAnswer, Kind, Receive
 from bot.channels.hooks import AGAIN_SECONDS, Intake
 from bot.channels.vk_calls import VERSION
 from bot.channels.vk_catchup import CatchUp
@@ -162,6 +162,9 @@ class Callback:
             return await self._confirm()
         update = self._community.read(event)
         if update is None:
+            return HookAnswer()
+        if update.kind is Kind.TYPING:
+            await self._community.types(update, receive)
             return HookAnswer()
         if (await self._intake.take(receive, update)).status != 200:
             self._refused = True

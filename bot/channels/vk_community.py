@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -18,6 +19,10 @@ from bot.channels.vk_names import Names
 from bot.errors import ChannelStopped, DeliveryFailed, RetryLater, Unreachable
 
 log = logging.getLogger(__name__)
+
+TYPING_SECONDS = 4.0
+"""VK tells every five seconds that a customer goes on writing."""
+REMEMBERED = 5000
 
 
 class Community:
@@ -38,6 +43,8 @@ class Community:
         self.call, self.offsets, self.commands, self.now, self.pause = call, offsets, commands, now, pause
         self.group = group
         self._names = names
+        self._typed: dict[str, float] = {}
+        # chat -> when its customer was last told to be writing (time.monotonic)
         self._answers: set[asyncio.Task[None]] = set()
 
     async def id(self) -> int:
@@ -76,8 +83,24 @@ class Community:
 
     async def take(self, update: Incoming, receive: Receive, pause: Pause) -> None:
         """Give an update to `receive` until it is stored."""
+        if update.kind is Kind.TYPING:
+            await self.types(update, receive)
+            return
         await hand_over(receive, update, pause=pause)
         self.taken(update, receive)
+
+    async def types(self, update: Incoming, receive: Receive) -> None:
+        """Pass on that a customer is writing: at most once in some seconds, and never in the way of what they write."""
+        now = time.monotonic()
+        if self._typed.get(update.chat, 0.0) > now - TYPING_SECONDS:
+            return
+        if len(self._typed) >= REMEMBERED:
+            self._typed.clear()
+        self._typed[update.chat] = now
+        try:
+            await receive(update)
+        except Exception as error:
+            log.debug("typing_not_told", extra={"error": type(error).__name__})
 
     def taken(self, update: Incoming, receive: Receive) -> None:
         """Do what follows when an update is stored, apart from receiving: stop a button's spinner, learn the name."""

@@ -13,7 +13,7 @@ from bot.channels.vk_media import attachments
 
 FIRST_GROUP_CHAT = 2_000_000_000
 # peers from here on are chats of many people
-KINDS = ("message_new", "message_edit", "message_event", "message_allow", "message_deny")
+KINDS = ("message_new", "message_edit", "message_event", "message_allow", "message_deny", "message_typing_state")
 # the events that we ask VK for
 
 
@@ -35,6 +35,9 @@ def incoming(event: Mapping[str, Any], *, now: datetime, commands: Commands) -> 
             kind = Kind.UNBLOCKED if event["type"] == "message_allow" else Kind.BLOCKED
             if (chat := _customer(int(content["user_id"]))) is not None:
                 return Incoming(channel="vk", chat=chat, external_id=external_id, kind=kind, at=now)
+        case "message_typing_state" if content.get("state") == "typing":
+            if (chat := _customer(int(content["from_id"]))) is not None:
+                return Incoming(channel="vk", chat=chat, external_id=external_id, kind=Kind.TYPING, at=now)
     return None
 
 

@@ -157,6 +157,10 @@ class VkServer(LoopbackServer):
         self.event("message_event", {**content, "conversation_message_id": number["conversation_message_id"]})
         return press
 
+    def types(self, peer: int, state: str = "typing") -> None:
+        """A customer is writing a message, or recording one (audiomessage)."""
+        self.event("message_typing_state", {"state": state, "from_id": peer, "to_id": -GROUP})
+
     def press_runs_out(self, press: str) -> None:
         """The minute in which a press can be answered is over."""
         self._presses.discard(press)

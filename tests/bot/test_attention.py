@@ -6,10 +6,14 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
-from bot import turns
-from bot.attention import Attention
-from tests.bot.world import ScriptedChannel, World
+from bot import desk, turns
+from bot.attention import Attention, agent_writes
+from bot.channels import Kind
+from bot.live import Change, Live
+from bot.models import Conversation
+from tests.bot.world import ScriptedChannel, World, act
 
 
 class Typing(ScriptedChannel):
@@ -75,3 +79,60 @@ async def test_an_error_of_the_turn_passes_through() -> None:
     with pytest.raises(ValueError, match="the turn's own"):
         async with Attention(channels={"telegram": Typing()}).shown("telegram", "c1"):
             raise ValueError("the turn's own")
+
+
+class TestAnAgentWrites:
+    """The customer sees that their agent is writing."""
+
+    async def test_the_customer_sees_it_as_often_as_needed(self, joined: World) -> None:
+        channel = Typing()
+        attention = Attention(channels={"telegram": channel}, every=0.2)
+        where = await joined.id_of("c1")
+        assert [await agent_writes(joined.sessions, attention, "anna", where) for _ in range(3)] == [True, False, False]
+        await asyncio.sleep(0.25)
+        assert await agent_writes(joined.sessions, attention, "anna", where)
+        assert channel.shown == ["c1", "c1"]
+
+    async def test_nobody_else_is_shown_to_be_writing(self, joined: World) -> None:
+        channel = Typing()
+        attention = Attention(channels={"telegram": channel})
+        where = await joined.id_of("c1")
+        assert not await agent_writes(joined.sessions, attention, "boris", where)
+        assert await agent_writes(joined.sessions, attention, "anna", where)
+        await act(joined, desk.resolve, "anna")
+        attention.lately.clear()
+        assert not await agent_writes(joined.sessions, attention, "anna", where)
+        assert channel.shown == ["c1"]
+
+    async def test_what_fails_is_no_harm(self, joined: World) -> None:
+        channel = Typing()
+        channel.fails = True
+        where = await joined.id_of("c1")
+        assert not await agent_writes(joined.sessions, Attention(channels={"telegram": channel}), "anna", where)
+        assert not await agent_writes(joined.sessions, Attention(channels={}), "anna", where)
+
+
+class TestACustomerWrites:
+    """The desk sees that a customer is writing, where the messenger tells it."""
+
+    async def test_while_an_agent_speaks_the_desk_is_told_and_nothing_is_stored(
+        self, joined: World, address: str
+    ) -> None:
+        where = await joined.id_of("c1")
+        lines = await joined.transcript()
+        async with Live(address) as pages:
+            with pages.listening() as listener:
+                await joined.receive(joined.incoming("c1", Kind.TYPING))
+                assert await asyncio.wait_for(listener.read(), 10) == [Change(kind="typing", conversation=where)]
+        assert await joined.transcript() == lines
+        assert await joined.settle() == []
+
+    async def test_of_the_bots_customers_and_of_strangers_nobody_is_told(self, world: World, address: str) -> None:
+        await world.say("c1", "привет")
+        async with Live(address) as pages:
+            with pages.listening() as listener:
+                await world.receive(world.incoming("c1", Kind.TYPING))
+                await world.receive(world.incoming("never seen", Kind.TYPING))
+                with pytest.raises(TimeoutError):
+                    await asyncio.wait_for(listener.read(), 0.5)
+        assert await world.rows(select(Conversation.chat)) == ["c1"]

@@ -11,7 +11,7 @@ import pytest
 import flows
 from bot.channels import Kind, Media, Outgoing
 from bot.channels.vk import SENDERS
-from bot.errors import ChannelStopped, Rejected, RetryLater, Unreachable
+from bot.errors import ChannelStopped, Rejected, RetryLater, StoreUnavailable, Unreachable
 from bot.standins import faults
 from bot.standins.vk import refuses
 from tests.bot.channels.conftest import MemoryOffsets, VkRig, until
@@ -274,3 +274,33 @@ class TestKeyboard:
         ):  # fmt: skip
             message = Outgoing(id=1, chat="42", text="?", buttons=buttons, no_buttons=no_buttons)
             assert channel.numbers(message) is numbered
+
+
+class TestWriting:
+    """VK tells that a customer is writing."""
+
+    @pytest.fixture(params=["vk", "vk_hooked"])
+    def rig(self, request: pytest.FixtureRequest) -> VkRig:
+        found: VkRig = request.getfixturevalue(request.param)
+        return found
+
+    async def test_it_is_passed_on_once_in_some_seconds(self, rig: VkRig) -> None:
+        await rig.start()
+        for _ in range(3):
+            rig.server.types(42)
+        rig.server.types(43)
+        rig.server.types(44, "audiomessage")
+        rig.server.writes(42, "вот что я писал")
+        await until(lambda: "вот что я писал" in rig.inbox.texts)
+        await until(lambda: len(rig.inbox.got) == 3)
+        assert sorted((one.kind, one.chat) for one in rig.inbox.got) == [
+            (Kind.MESSAGE, "42"), (Kind.TYPING, "42"), (Kind.TYPING, "43"),
+        ]  # fmt: skip
+
+    async def test_what_cannot_be_told_of_it_holds_up_no_message(self, rig: VkRig) -> None:
+        rig.inbox.refuse = lambda update: StoreUnavailable() if update.kind is Kind.TYPING else None
+        await rig.start()
+        rig.server.types(42)
+        rig.server.writes(42, "вот что я писал")
+        await until(lambda: rig.inbox.texts == ["вот что я писал"])
+        assert rig.inbox.tried == 2
