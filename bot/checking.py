@@ -84,7 +84,8 @@ def rehearse(folder: Path, all_talks: Sequence[Talk], told: Told = lambda done, 
 
 def _untried(on: Stage, reached: Reached) -> Iterator[flows.Problem]:
     pack = on.pack
-    by_desk = set(pack.manifest.notices.model_dump(exclude_none=True).values())
+    marks = pack.manifest.marks
+    by_desk = {*pack.manifest.notices.model_dump(exclude_none=True).values(), *(marks.phrases if marks else ())}
     for name in pack.flows:
         if name not in reached.flows:
             yield _remark(pack, f"flow:{name}", f"flow {name!r}: no talk comes to it")

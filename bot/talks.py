@@ -25,7 +25,8 @@ from flows.wording import near, none_of, sentence
 
 KEYS = ("name", "rules", "shows", "now", "pack", "channel", "known", "shop", "slots", "cannot", "talk", "note")
 TURN_KEYS = (
-    "say", "as", "entities", "verdict", "ranking", "press", "contact", "attachment", "edited", "down", "clock", "request", "expect",
+    "say", "as", "entities", "verdict", "ranking", "press", "contact", "attachment", "edited", "down", "clock", "request",
+    "asked", "expect",
 )  # fmt: skip
 EXPECT_KEYS = (
     "rules", "not_rules", "text", "never", "buttons", "not_buttons", "queue", "case", "priority", "why", "comment", "next_step",

@@ -20,6 +20,8 @@ from bot.talks import Stage, Usual, moment, parse_of, shop_text, stage, talk_fol
 
 MAX_ROUNDS = 60
 C = TypeVar("C", bound="Conversation")
+SOLVED = flows.OpenRequest(number="T-1000", state="closed", queue="general")
+"""The request that a talk's customer is asked about, when the talk does not say how it came about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,8 @@ class Conversation:
         self.shown: list[flows.Say] = []
         self.number = 1000
         self.turns = 0
+        self.asked: str | None = None
+        # what was asked about a solved request, if nothing else was said since: mark, words
         self.decided: tuple[flows.Turn, flows.Decision] | None = None
         # the last turn, with all that was asked for, and what was decided
 
@@ -88,7 +92,13 @@ class Conversation:
             self.request = self.set_request(step["request"])
         if not {"say", "press", "contact", "attachment"} & set(step):
             return Heard(state=self.state)
+        if "asked" in step:
+            self.ask(str(step["asked"]))
         turn = self.turn(step)
+        if self.asked is not None and (heard := self.remarked(turn)) is not None:
+            self.shown += heard.says
+            return heard
+        self.asked = None
         decision, acts = self.decide(turn)
         heard = self.store(turn, decision, acts)
         self.turns += 1
@@ -101,6 +111,39 @@ class Conversation:
             return None
         before = self.request or flows.OpenRequest(number="T-1000", state="queued", queue="general", place=1)
         return replace(before, **data)
+
+    def ask(self, asked: str) -> None:
+        """The customer was asked for a mark for a solved request, or has given one and was asked for a few words."""
+        marks = self.pack.manifest.marks
+        if marks is None or asked not in ("mark", "words"):
+            raise flows.ContentError(f"a talk cannot ask for {asked!r} here: mark or words, where the pack has marks")
+        self.asked = asked
+        turn = flows.Turn(now=self.now, state=self.state)
+        self.shown.append(flows.notice(self.pack, marks.ask if asked == "mark" else marks.thanks, SOLVED, turn))
+
+    def remarked(self, turn: flows.Turn) -> Heard | None:
+        """What comes of a turn that answers the question for a mark or for words; None when it does not."""
+        marks, found = self.pack.manifest.marks, None
+        if turn.press is not None and turn.press.startswith(flows.MARK):
+            what = turn.press.split(":")[1]
+            found = (
+                flows.Remark(mark=int(what)) if what.isdecimal() else flows.Remark(declined=True, back=what == "back")
+            )
+        elif turn.press is None:
+            found = flows.remark(self.pack, turn, for_words=self.asked == "words")
+        if marks is None or found is None:
+            return None
+        told, self.asked = replace(SOLVED, mark=found.mark), None
+        if found.back:
+            phrase = self.pack.manifest.notices.reopened
+        elif found.comment:
+            phrase = marks.commented
+        elif found.mark is not None:
+            phrase, self.asked = marks.sorry if found.mark <= marks.low else marks.thanks, "words"
+        else:
+            phrase = marks.skipped
+        said = flows.notice(self.pack, phrase, told, turn)
+        return Heard(says=(said,), state=self.state, rules=said.rules)
 
     def turn(self, step: Mapping[str, Any]) -> flows.Turn:
         text = str(step.get("say", ""))

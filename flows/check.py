@@ -92,7 +92,7 @@ def manifest_names_exist(pack: Pack) -> Iterator[Problem]:
     wanted += [("phrase", name, pack.phrases) for name in manifest.notices.model_dump(exclude_none=True).values()]
     if manifest.marks is not None:
         marks = manifest.marks
-        wanted += [("phrase", name, pack.phrases) for name in _phrases_of_marks(pack)]
+        wanted += [("phrase", name, pack.phrases) for name in marks.phrases]
         intents = (*marks.comment_intents, *marks.service_intents, *marks.refusing_intents, *marks.back_intents)
         wanted += [("intent", name, pack.intents) for name in intents]
     wanted += [("button", name, pack.buttons) for name in (manifest.specialist, manifest.cancel) if name]
@@ -102,14 +102,6 @@ def manifest_names_exist(pack: Pack) -> Iterator[Problem]:
     for kind, name, there in wanted:
         if name not in there:
             yield problem(pack, "manifest:pack.yml", f"there is no {kind} {name!r}{near(name, there)}")
-
-
-def _phrases_of_marks(pack: Pack) -> tuple[str, ...]:
-    """The phrases that asking for marks needs, where the pack does."""
-    marks = pack.manifest.marks
-    if marks is None:
-        return ()
-    return marks.ask, marks.thanks, marks.sorry, marks.noted, marks.commented, marks.skipped, marks.over
 
 
 def queues_name_known_things(pack: Pack) -> Iterator[Problem]:
@@ -241,7 +233,10 @@ def everything_is_used(pack: Pack) -> Iterator[Problem]:
     said = {name for step in steps if isinstance(step, SayStep) for name in step.say}
     said |= {step.ask for step in steps if isinstance(step, Collect)}
     said |= {step.notice for step in steps if isinstance(step, HandoffStep) and step.notice}
-    said |= {*manifest.notices.model_dump(exclude_none=True).values(), *_phrases_of_marks(pack)}
+    said |= {
+        *manifest.notices.model_dump(exclude_none=True).values(),
+        *(manifest.marks.phrases if manifest.marks else ()),
+    }
     asked = {step.table for step in steps if isinstance(step, TableStep)} | {manifest.priority}
     buttons = [one for phrase in pack.phrases.values() for one in phrase.buttons if not isinstance(one, str)]
     pressed = {one.value.removeprefix("flow:") for one in (*buttons, *pack.buttons.values())}

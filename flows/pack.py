@@ -374,6 +374,11 @@ class Marks(Part):
     back_intents: Names = ()
     # the matter is not solved after all
 
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """Names of all its phrases."""
+        return self.ask, self.thanks, self.sorry, self.noted, self.commented, self.skipped, self.over
+
 
 class Manifest(Part):
     """pack.yml: the pack's name and settings and what the engine needs to know by name."""
