@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from psycopg import Error as PsycopgError
 from sqlalchemy.exc import SQLAlchemyError
@@ -53,6 +54,8 @@ STORE_SECONDS = 1.0
 MOST_UNCLEAR = 2
 """So often is a call made at most of which nobody says whether it was carried out."""
 UNCLEAR_SECONDS = 3.0
+END_SECONDS = 12.0
+"""So long may the call in hand take when the process is stopped; it is cut off before, by its own limit."""
 LATER = timedelta(minutes=10)
 """A topic whose call Telegram refuses for a reason of its own is left alone for so long."""
 
@@ -169,7 +172,7 @@ class Board:
                 if news.done():
                     news = asyncio.create_task(listener.read())
                 await self._look(changes)
-                wait = await self._next()
+                wait = await _to_its_end(self._next())
                 if wait > 0:
                     left = self._look_at - loop.time()
                     await asyncio.wait({news}, timeout=max(0.0, min(wait, left)))
@@ -365,11 +368,23 @@ def _card_gone(topic: ForumTopic) -> None:
     topic.pinned = False
 
 
+async def _to_its_end(work: Coroutine[Any, Any, float]) -> float:
+    """Do something that is not to be cut off: when the process is stopped, a call is ended and written down first."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task}, timeout=END_SECONDS)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        raise
+
+
 async def _insist(write: Callable[[], Awaitable[None]]) -> None:
     """Write down what was done, when the store can be reached again: what came of a call is not lost with a connection."""
     while True:
         try:
-            await asyncio.shield(write())
+            await write()
             return
         except (SQLAlchemyError, OSError) as error:
             log.warning("forum_without_store", extra={"error": type(error).__name__})

@@ -390,7 +390,7 @@ async def _events(
         return []
     names = {one for event in events for one in (event.agent, event.data.get("to")) if one}
     rows = await session.execute(select(Agent.name, Agent.title).where(Agent.name.in_(names)))
-    titles = dict(rows.tuples().all())
+    titles = {row.name: row.title for row in rows}
     return [(event.at, lines.of_event(show.pack, event, titles)) for event in events]
 
 

@@ -24,6 +24,10 @@ class Faults:
         """Let the next calls of a method go wrong."""
         self._next[method].extend([fault] * times)
 
+    def first(self, method: str, fault: Fault) -> None:
+        """Let the very next call of a method go wrong, before those that were to."""
+        self._next[method].appendleft(fault)
+
     async def answer(self, method: str, request: web.Request, answer: Answer) -> web.StreamResponse:
         """Answer a call, with the next fault if there is one."""
         if self._next[method]:
