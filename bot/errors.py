@@ -418,12 +418,16 @@ class KeyRefused(FirstlineError):
     status = 401
 
 
-class KeyExists(Refused):
+class KeyExists(FirstlineError):
     """There is an API key of this name already."""
 
+    status = 409
 
-class KeyUnknown(NotFound):
+
+class KeyUnknown(FirstlineError):
     """There is no API key of this name."""
+
+    status = 404
 
 
 class RoleRefused(FirstlineError):
@@ -432,8 +436,10 @@ class RoleRefused(FirstlineError):
     status = 403
 
 
-class RequestUnknown(NotFound):
+class RequestUnknown(FirstlineError):
     """There is no such request, or it is not this key's to see."""
+
+    status = 404
 
 
 class TooManyCalls(FirstlineError):
@@ -446,11 +452,14 @@ class TooManyCalls(FirstlineError):
         self.after = after
 
 
-class CallInHand(Refused):
+class CallInHand(FirstlineError):
     """A call with this Idempotency-Key is in hand at this moment: repeat it in a second."""
 
+    status = 409
     after = 1.0
 
 
-class CallDiffers(Refused):
+class CallDiffers(FirstlineError):
     """This Idempotency-Key belongs to another call."""
+
+    status = 409

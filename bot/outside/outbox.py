@@ -24,7 +24,7 @@ from bot.jobs import Jobs
 from bot.masking import mask, masked
 from bot.models import Agent, Conversation, Delivery, Hook, Message, Request, RequestEvent, Sender
 
-UNTOLD = frozenset({"replied", "noted", "appended", "claim_over"})
+UNTOLD = frozenset({"replied", "noted", "appended", "claim_over", "mark_asked"})
 """Kinds of timeline lines that tell nothing new: the lines of the talk are told themselves, notes stay among colleagues."""
 NAMES = {
     "opened": "opened", "assigned": "assigned", "transferred": "transferred", "waiting_customer": "waiting_customer",
@@ -33,19 +33,9 @@ NAMES = {
 }  # fmt: skip
 """What an outside system calls the lines of a timeline; one that is not named here is a `changed`."""
 TOLD = (
-    "queue",
-    "place",
-    "to",
-    "until",
-    "resolution",
-    "category",
-    "reason",
-    "comment",
-    "mark",
-    "helped",
-    "due",
-    "priority",
-)
+    "queue", "place", "to", "until", "resolution", "category", "reason", "comment", "mark", "helped", "due", "priority",
+    "into", "request", "in_time",
+)  # fmt: skip
 """Of what stands in a timeline's line."""
 UNDELIVERED = (Delivery.FAILED, Delivery.UNKNOWN)
 SENT_KEPT, LONGEST_KEPT = timedelta(days=7), timedelta(days=30)

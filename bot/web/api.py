@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Header, Path, Query, Request
@@ -20,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.routing import Mount
 
 from bot import audit, console, desk, files
-from bot.errors import FileUnknown, FirstlineError, NotYourRequest, TimeTooFar
+from bot.errors import FileUnknown, FirstlineError, NotYourRequest
 from bot.outside import calls, reading
 from bot.outside.calls import Call
 from bot.outside.keys import Caller
@@ -50,8 +49,6 @@ from bot.web.api_shapes import (
 PREFIX = "/api/v1"
 LINES = 200
 """Lines of a transcript that come with a request."""
-FARTHEST = timedelta(days=366)
-"""So far ahead may a request wait for its customer."""
 
 WhoCalls = Annotated[Caller, Depends(caller)]
 Asked = Annotated[Number, Path(description="The request's number.", examples=["T-1001"])]
@@ -312,8 +309,6 @@ def _working(parts: console.Parts) -> APIRouter:
         """Wait for the customer: when they write, or the time is over, the request is the agent's work again."""
 
         async def work(session: AsyncSession, found: Found) -> BaseModel:
-            if given.until is not None and given.until > clock.now() + FARTHEST:
-                raise TimeTooFar
             await desk.wait(
                 session, parts.desk, who.agent, found.conversation.id, now=clock.now(), until=given.until,
                 request_id=found.request.id,

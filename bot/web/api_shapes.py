@@ -115,7 +115,8 @@ class Wait(_In):
     """Waiting for the customer."""
 
     until: Moment | None = Field(
-        default=None, description="At most until then, a year ahead at the most; by default the time for coming back."
+        default=None,
+        description="At most until then, three months ahead at the most; by default the time for coming back.",
     )
 
 

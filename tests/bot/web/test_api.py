@@ -468,7 +468,6 @@ class TestGate:
 
     async def test_an_address_with_a_line_break_is_no_hole(self, anna: Client) -> None:
         assert kind(await anna.get("/requests/T-1%0A/lines")) == (422, "call-invalid")
-        assert kind(await anna.get("/requests%0A")) == (404, "not-found")
 
     @pytest.mark.parametrize("moment", ["1", "0.5", "2026-11-18", "2026-11-18T09:00:00", "tomorrow"])
     async def test_moments_have_an_offset(self, anna: Client, moment: str) -> None:
