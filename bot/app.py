@@ -374,14 +374,15 @@ class Assistant:
         await fetching.fetch(self.files, conversation_id)
 
     async def _seat_agents(self) -> None:
-        """Bring the shop file's agents to the desk; those who are there already keep their shift."""
+        """Bring the shop file's agents to the desk; those who are there already stay as an administrator has changed them."""
         async with self.sessions.begin() as session:
             known = {agent.name for agent in await agents.everyone(session)}
             for one in self.content.shop.agents:
-                await agents.save(
-                    session, one.name, title=one.title, queues=one.queues, skills=one.skills, role=one.role,
-                    on_shift=None if one.name in known else one.on_shift,
-                )  # fmt: skip
+                if one.name not in known:
+                    await agents.save(
+                        session, one.name, title=one.title, queues=one.queues, skills=one.skills, role=one.role,
+                        on_shift=one.on_shift,
+                    )  # fmt: skip
 
 
 def paces(settings: Settings) -> dict[str, pace.Limits]:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bot import cli_bench, cli_keys, cli_nlu, cli_scripts, programs
+from bot import cli_bench, cli_keys, cli_nlu, cli_scripts, cli_staff, programs
 from bot.app import Store
 from bot.cli_support import PackName, ShopFile, clock, console, go, settings_of
 from bot.progress import on_console
@@ -24,6 +24,7 @@ app = typer.Typer(
     help="A shop's first line of support in Telegram and VK.",
 )  # fmt: skip
 app.add_typer(cli_nlu.app, name="nlu")
+app.add_typer(cli_staff.app, name="staff")
 cli_scripts.add(app)
 app.add_typer(cli_bench.app, name="bench")
 app.add_typer(cli_keys.app, name="key")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from bot import conversations, events, nlu_service
+from bot import conversations, events, nlu_service, staff
 from bot.app import Assistant, Content, Store, load_content, messengers
 from bot.chat import RunClock, Script, SwitchedNlu, Switches
 from bot.clients.nlu import NluServices
@@ -123,6 +123,7 @@ async def demo(settings: Settings, console: Console) -> int:
                 step.update(f"{len(content.shop.customers)} customers, {len(content.shop.orders)} orders")
                 page = await stack.enter_async_context(_served(assistant, nlu, any_port=True))
         console.print(f"The desk: {page}/desk/", highlight=False, soft_wrap=True)
+        await _say_how_to_enter(assistant, console)
         await _talk(assistant)
     return 0
 
@@ -149,6 +150,8 @@ async def run(settings: Settings, console: Console, *, roles: Collection[Role] =
             highlight=False,
             soft_wrap=True,
         )
+        if Role.CONSOLE in roles:
+            await _say_how_to_enter(assistant, console)
         log.info(
             "started",
             extra={
@@ -179,6 +182,19 @@ async def _served(assistant: Assistant, nlu: NluServices | None, *, any_port: bo
                 raise
             address = await stack.enter_async_context(serving(app, settings.http_host, 0))
         yield address
+
+
+async def _say_how_to_enter(assistant: Assistant, console: Console) -> None:
+    """While nobody at all can sign in at the desk: the command that changes this."""
+    if assistant.settings.oidc_issuer is not None:
+        return
+    async with assistant.sessions() as session:
+        people = await staff.nobody_enters(session)
+    if people is None:
+        return
+    ways = [f"`firstline staff reset {one.name}` ({one.role})" for one in people[:2]]
+    how = " or ".join(ways) or "`firstline staff add NAME --role admin`"
+    console.print(f"Nobody can sign in at the desk yet: {how} prints a password.", highlight=False, soft_wrap=True)
 
 
 @contextlib.asynccontextmanager

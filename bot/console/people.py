@@ -18,6 +18,7 @@ from bot.console.sign_in import doer
 from bot.errors import AgentInvalid, AgentUnknown, NotYourself, QueueUnknown
 from bot.live import Change
 from bot.models import Agent
+from bot.sentences import sentence
 
 router = APIRouter(prefix="/people")
 PAGE = "/desk/people"
@@ -102,7 +103,7 @@ async def add(request: Request, here: Admin) -> Response:
                 session, entered.name, entered.place(), doer=doer(parts, here), queues=parts.pack.queues
             )
     except (AgentInvalid, QueueUnknown) as wrong:
-        return _form(request, here, entered, wrong=view.sentence(wrong), status=wrong.status)
+        return _form(request, here, entered, wrong=sentence(wrong), status=wrong.status)
     return _once(request, here, entered.title, entered.name, password)
 
 
@@ -127,7 +128,7 @@ async def change(request: Request, here: Admin, agent_id: int) -> Response:
     except (AgentInvalid, QueueUnknown, NotYourself) as wrong:
         async with parts.sessions() as session:
             agent = await _agent(session, agent_id)
-        return _form(request, here, entered, agent=agent, wrong=view.sentence(wrong), status=wrong.status)
+        return _form(request, here, entered, agent=agent, wrong=sentence(wrong), status=wrong.status)
     return shell.go(request, PAGE, told=f"{entered.title}: сохранено.")
 
 
@@ -138,7 +139,7 @@ async def disable(request: Request, here: Admin, agent_id: int) -> Response:
     async with parts.sessions.begin() as session:
         agent = await _agent(session, agent_id)
         if agent.id == here.id:
-            return shell.refused(request, here, view.sentence(NotYourself()))
+            return shell.refused(request, here, sentence(NotYourself()))
         await desk.shift_off(session, parts.desk, agent.name, now=parts.clock.now())
         await staff.disable(session, agent.name, doer=doer(parts, here))
     return shell.go(request, PAGE, told=f"{agent.title}: вход закрыт, обращения вернулись в очереди.")

@@ -15,41 +15,13 @@ from bot import staff
 from bot.console import shell
 from bot.console.seat import Seat
 from bot.console.sign_in import ROLES, STYLES
-from bot.errors import (
-    AgentExists,
-    CapacityInvalid,
-    FirstlineError,
-    NameInvalid,
-    NotYourself,
-    QueueUnknown,
-    RoleUnknown,
-    TelegramIdInvalid,
-    TelegramIdTaken,
-    TitleInvalid,
-)
 from bot.models import Agent
 
-__all__ = ["STYLES", "Entered", "form", "gone", "head", "once", "sentence", "table"]
-SENTENCES: dict[type[FirstlineError], str] = {
-    NameInvalid: "Имя для входа: буквы, цифры и знаки . _ @ -, без пробелов, не длиннее 64.",
-    AgentExists: "Такое имя для входа уже занято.",
-    TitleInvalid: f"Имя для клиентов: от 1 до {staff.LONGEST_TITLE} символов.",
-    RoleUnknown: "Выберите роль из списка.",
-    QueueUnknown: "Такой очереди нет. Отметьте очереди из списка.",
-    CapacityInvalid: f"Обращений одновременно: от 0 до {staff.MOST_AT_ONCE}.",
-    TelegramIdInvalid: "Telegram ID — это число, например 123456789. Его показывает бот @userinfobot.",
-    TelegramIdTaken: "Этот Telegram ID записан у другого человека.",
-    NotYourself: "Свою учётную запись нельзя отключить и нельзя снять с неё роль администратора.",
-}
+__all__ = ["STYLES", "Entered", "form", "gone", "head", "once", "table"]
 ROLE_HINTS = {
     "agent": "отвечает клиентам", "trainer": "размечает данные", "supervisor": "видит все очереди и смены",
     "admin": "добавляет людей",
 }  # fmt: skip
-
-
-def sentence(error: FirstlineError) -> str:
-    """What is wrong, for the person at the form."""
-    return SENTENCES.get(type(error), str(error))
 
 
 def gone() -> HTTPException:

@@ -14,30 +14,12 @@ from bot.agents import get
 from bot.console import oidc, seat, shell
 from bot.console.parts import Parts, parts_of
 from bot.console.seat import SIGN_IN, Seat
-from bot.errors import (
-    PasswordCommon,
-    PasswordIsName,
-    PasswordLong,
-    PasswordRefused,
-    PasswordSame,
-    PasswordShort,
-    PasswordWrong,
-    SignInHeldUp,
-    SignInRefused,
-)
+from bot.errors import PasswordRefused, SignInHeldUp, SignInRefused
+from bot.sentences import sentence
 
 router = APIRouter()
 ROLES = {"agent": "специалист", "trainer": "тренер", "supervisor": "старший смены", "admin": "администратор"}
 """What roles are called on pages."""
-WRONG = "Имя или пароль не подходят."
-PASSWORD_SENTENCES: dict[type[PasswordRefused], str] = {
-    PasswordWrong: "Нынешний пароль введён неверно.",
-    PasswordShort: f"Слишком короткий: нужно не меньше {passwords.SHORTEST} символов.",
-    PasswordLong: f"Слишком длинный: не больше {passwords.LONGEST} символов.",
-    PasswordCommon: "Такой пароль подбирают первым. Придумайте другой, например из трёх-четырёх слов.",
-    PasswordIsName: "Пароль не должен повторять имя.",
-    PasswordSame: "Это нынешний пароль. Придумайте другой.",
-}
 STYLES = ("people.css",)
 AGAIN = "Пароли не совпали. Введите новый ещё раз."
 SHORT = Form(max_length=passwords.LONGEST + 200)
@@ -69,12 +51,12 @@ async def sign_in(
             parts.sessions, name=name, password=password, address=seat.address_of(request), now=parts.clock.now(),
             idle=seat.idle(parts.settings),
         )  # fmt: skip
-    except SignInRefused:
-        return _sign_in(request, name=name, next=next, wrong=WRONG, status=401)
+    except SignInRefused as refused:
+        return _sign_in(request, name=name, next=next, wrong=sentence(refused), status=401)
     except SignInHeldUp as held:
-        refused = _sign_in(request, name=name, next=next, wrong=too_many(held.after), status=429)
-        refused.headers["Retry-After"] = str(math.ceil(held.after))
-        return refused
+        answer = _sign_in(request, name=name, next=next, wrong=too_many(held.after), status=429)
+        answer.headers["Retry-After"] = str(math.ceil(held.after))
+        return answer
     return await welcome(request, came, next=next)
 
 
@@ -165,7 +147,7 @@ async def change_password(
             )  # fmt: skip
             return shell.go(request, "/desk/" if here.newcomer else "/desk/profile", told="Пароль изменён.")
     except PasswordRefused as refused:
-        wrong, status = PASSWORD_SENTENCES[type(refused)], refused.status
+        wrong, status = sentence(refused), refused.status
     except SignInHeldUp as held:
         wrong, status = too_many(held.after), held.status
     if here.newcomer:

@@ -64,7 +64,7 @@ class Door:
     browsers: list[httpx.AsyncClient] = field(default_factory=list)
 
     def browser(self, **headers: str) -> Browser:
-        http = httpx.AsyncClient(base_url=self.address, headers=headers)
+        http = httpx.AsyncClient(base_url=self.address, headers=headers, timeout=60)
         self.browsers.append(http)
         return Browser(http)
 

@@ -121,7 +121,7 @@ class TestComingIn:
         assert (answer.status_code, answer.headers["location"]) == (303, "/desk/profile")
 
     async def test_the_desk_itself_needs_a_sign_in(self, door: Door) -> None:
-        for path in ("/desk/profile", "/desk/password"):
+        for path in ("/desk/profile", "/desk/password", "/desk/people", "/desk/audit"):
             answer = await door.browser().get(path)
             assert answer.status_code == 303, path
             assert answer.headers["location"].startswith("/desk/sign-in"), path
@@ -260,11 +260,11 @@ class TestOnesOwnPassword:
         [
             ("wrong", NEW, NEW, "Нынешний пароль введён неверно"),
             (PASSWORD, NEW, "другой пароль совсем", "Пароли не совпали"),
-            (PASSWORD, "коротко", "коротко", "нужно не меньше 10 символов"),
+            (PASSWORD, "коротко", "коротко", "Нужно хотя бы 10 знаков"),
             (PASSWORD, "qwerty12345", "qwerty12345", "подбирают первым"),
-            (PASSWORD, "АннаПетрова", "АннаПетрова", "не должен повторять имя"),
-            (PASSWORD, PASSWORD, PASSWORD, "Это нынешний пароль"),
-            (PASSWORD, "ж" * 201, "ж" * 201, "Слишком длинный"),
+            (PASSWORD, "АннаПетрова", "АннаПетрова", "не должен совпадать с именем"),
+            (PASSWORD, PASSWORD, PASSWORD, "Новый пароль такой же"),
+            (PASSWORD, "ж" * 201, "ж" * 201, "Не длиннее 200 знаков"),
         ],
     )
     async def test_the_page_says_what_is_wrong_and_shows_no_password(
