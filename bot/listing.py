@@ -6,6 +6,7 @@ and those they have or had in hand. Waiting ones stand in the order of `bot.queu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -69,7 +70,10 @@ class Filters:
     @property
     def any(self) -> bool:
         """Whether anything is narrowed."""
-        return self != Filters()
+        return self != NOTHING
+
+
+NOTHING = Filters()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,10 +197,24 @@ _COLUMNS: tuple[ColumnElement[Any], ...] = (
 )  # fmt: skip
 
 
-def rows_of() -> Select[Any]:
+Order = Sequence[ColumnElement[Any]]
+
+
+def choose(order: Order, limit: int, *conditions: ColumnElement[bool], filters: Filters = NOTHING) -> Subquery:
+    """{id, place} of the requests that a list shows: of these alone is read what the rows need."""
+    place = func.row_number().over(order_by=order).label("place")
+    chosen = select(Request.id, place).where(*conditions, *_narrowed(filters))
+    if filters.channel:
+        chosen = chosen.join(Conversation, Conversation.id == Request.conversation_id)
+    return chosen.order_by(*order).limit(limit + 1).subquery("chosen")
+
+
+def rows_of(chosen: Subquery) -> Select[Any]:
+    """The rows of chosen requests, with their places."""
     return (
-        select(*_COLUMNS)
-        .select_from(Request)
+        select(*_COLUMNS, chosen.c.place)
+        .select_from(chosen)
+        .join(Request, Request.id == chosen.c.id)
         .join(Conversation, Conversation.id == Request.conversation_id)
         .outerjoin(_HAS, _HAS.id == func.coalesce(Request.agent_id, Request.last_agent_id))
         .outerjoin(_MANAGER, _MANAGER.name == Request.manager)
@@ -228,74 +246,70 @@ def _row(found: Any) -> Row:
 
 
 async def page_of(session: AsyncSession, query: Select[Any], limit: int) -> Page:
+    """The rows of a query for one more than are wanted."""
     rows = [_row(one) for one in await session.execute(query)]
     return Page(tuple(rows[:limit]), len(rows) > limit)
 
 
+async def _list(session: AsyncSession, chosen: Subquery, limit: int) -> Page:
+    return await page_of(session, rows_of(chosen).order_by(chosen.c.place), limit)
+
+
 # ------------------------------------------------------------------------------------------------------------ lists
-async def waiting(session: AsyncSession, scope: Scope, filters: Filters | None = None, *, limit: int = PAGE) -> Page:
+async def waiting(session: AsyncSession, scope: Scope, filters: Filters = NOTHING, *, limit: int = PAGE) -> Page:
     """What waits in the queues, the next one first."""
-    query = rows_of().where(Request.state == State.QUEUED, seen_by(scope), *_narrowed(filters or Filters()))
-    return await page_of(session, query.order_by(*queues.ORDER).limit(limit + 1), limit)
+    queued = Request.state == State.QUEUED
+    return await _list(session, choose(queues.ORDER, limit, queued, seen_by(scope), filters=filters), limit)
 
 
-async def mine(session: AsyncSession, agent_id: int, filters: Filters | None = None, *, limit: int = MOST) -> Page:
+async def mine(session: AsyncSession, agent_id: int, filters: Filters = NOTHING, *, limit: int = MOST) -> Page:
     """What an agent has: where the customer waits for their answer first, the longest wait before; then what waits for
     the customer."""
-    query = rows_of().where(Request.agent_id == agent_id, Request.state.in_(IN_HAND), *_narrowed(filters or Filters()))
-    rows = query.subquery("rows")
+    in_hand = Request.agent_id == agent_id, Request.state.in_(IN_HAND)
+    rows = rows_of(choose((Request.id.expression,), limit, *in_hand, filters=filters)).subquery("rows")
     last = _with_last(rows)
     asked = last.selected_columns.last_from
     unanswered = case(
         (rows.c.state != State.ASSIGNED, 2), (or_(asked == Sender.CUSTOMER, rows.c.answered_at.is_(None)), 0), else_=1
     )
-    ordered = last.order_by(unanswered, last.selected_columns.last_at, rows.c.id)
-    return await page_of(session, ordered.limit(limit + 1), limit)
+    return await page_of(session, last.order_by(unanswered, last.selected_columns.last_at, rows.c.id), limit)
 
 
-async def live(session: AsyncSession, scope: Scope, filters: Filters | None = None, *, limit: int = PAGE) -> Page:
+async def live(session: AsyncSession, scope: Scope, filters: Filters = NOTHING, *, limit: int = PAGE) -> Page:
     """All that people have work with: what waits first, in the queues' order, then what is in hand."""
     first = case({State.QUEUED: 0, State.ASSIGNED: 1}, value=Request.state, else_=2)
-    order = (first, *queues.ORDER)
-    chosen = (
-        rows_of()
-        .add_columns(func.row_number().over(order_by=order).label("place"))
-        .where(Request.state.in_(LIVE), seen_by(scope), *_narrowed(filters or Filters()))
-        .order_by(*order)
-        .limit(limit + 1)
-        .subquery("rows")
-    )
-    return await page_of(session, _with_last(chosen).order_by(chosen.c.place), limit)
+    chosen = choose((first, *queues.ORDER), limit, Request.state.in_(LIVE), seen_by(scope), filters=filters)
+    rows = rows_of(chosen).subquery("rows")
+    return await page_of(session, _with_last(rows).order_by(rows.c.place), limit)
 
 
-async def over(session: AsyncSession, scope: Scope, filters: Filters | None = None, *, limit: int = PAGE) -> Page:
+async def over(session: AsyncSession, scope: Scope, filters: Filters = NOTHING, *, limit: int = PAGE) -> Page:
     """What was solved, cancelled or closed, the latest first."""
-    query = rows_of().where(Request.state.in_(OVER), seen_by(scope), *_narrowed(filters or Filters()))
-    return await page_of(session, query.order_by(_ENDED.desc(), Request.id.desc()).limit(limit + 1), limit)
+    order = (_ENDED.desc(), Request.id.desc())
+    return await _list(session, choose(order, limit, Request.state.in_(OVER), seen_by(scope), filters=filters), limit)
 
 
 async def reserved(session: AsyncSession, agent: str, *, now: datetime) -> tuple[Row, ...]:
     """What waits for an agent as its customer's personal manager, whichever queue it is in (VIP-01, ruling 28)."""
-    query = rows_of().where(Request.state == State.QUEUED, Request.manager == agent, Request.claim_until > now)
-    return tuple(_row(one) for one in await session.execute(query.order_by(*queues.ORDER)))
+    claimed = Request.state == State.QUEUED, Request.manager == agent, Request.claim_until > now
+    return (await _list(session, choose(queues.ORDER, PAGE, *claimed), PAGE)).rows
 
 
 async def pressing(session: AsyncSession, scope: Scope, *, limit: int = 12) -> Page:
     """Live requests without a person's answer whose time for it is near or over, the most pressing first."""
-    query = rows_of().where(
-        Request.answered_at.is_(None), Request.ended_at.is_(None), Request.state.in_(LIVE),
-        Request.warned_at.is_not(None) | Request.breached_at.is_not(None), seen_by(scope),
-    )  # fmt: skip
-    return await page_of(session, query.order_by(Request.target_at, Request.id).limit(limit + 1), limit)
+    warned = or_(Request.warned_at.is_not(None), Request.breached_at.is_not(None))
+    unanswered = Request.answered_at.is_(None), Request.ended_at.is_(None), Request.state.in_(LIVE)
+    order = (Request.target_at.expression, Request.id.expression)
+    return await _list(session, choose(order, limit, warned, *unanswered, seen_by(scope)), limit)
 
 
-async def late(session: AsyncSession, scope: Scope, filters: Filters | None = None, *, limit: int = PAGE) -> Page:
+async def late(session: AsyncSession, scope: Scope, filters: Filters = NOTHING, *, limit: int = PAGE) -> Page:
     """What a person answered after its time, or has not answered yet: those still without an answer first, then the
     latest."""
-    open_ = and_(Request.answered_at.is_(None), Request.state.in_(LIVE))
-    query = rows_of().where(Request.breached_at.is_not(None), seen_by(scope), *_narrowed(filters or Filters()))
-    order = (case((open_, 0), else_=1), Request.breached_at.desc(), Request.id)
-    return await page_of(session, query.order_by(*order).limit(limit + 1), limit)
+    unanswered = and_(Request.answered_at.is_(None), Request.state.in_(LIVE))
+    order = (case((unanswered, 0), else_=1), Request.breached_at.desc(), Request.id.expression)
+    missed = Request.breached_at.is_not(None)
+    return await _list(session, choose(order, limit, missed, seen_by(scope), filters=filters), limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

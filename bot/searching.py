@@ -21,7 +21,7 @@ from bot.listing import PAGE, Page, Scope, page_of, rows_of, seen_by
 from bot.models import LIVE, Conversation, Message, Request
 
 NEWEST = 1000
-"""Of the conversations in which a word was said, the newest so many are looked at."""
+"""Of the conversations in which a word was said, and of the requests of people of a name, the newest so many are looked at."""
 ENDS = "(ARRAY[right(call_phone, 10), right(call_phone, 4), right(summary #>> '{customer,phone_masked}', 4)])"
 CARD = "to_tsvector('russian', coalesce(requests.summary #>> '{customer,name}', ''))"
 ACCOUNT = "to_tsvector('russian', coalesce(conversations.name, ''))"
@@ -84,34 +84,40 @@ async def find(
         .group_by(every.c.request_id)
         .subquery("each")
     )
-    query = (
-        rows_of()
-        .add_columns(each.c.said)
+    order = (each.c.sure, case((Request.state.in_(LIVE), 0), else_=1), Request.id.desc())
+    place = func.row_number().over(order_by=order).label("place")
+    chosen = (
+        select(Request.id, place, each.c.said)
         .join(each, each.c.request_id == Request.id)
-        .where(seen_by(scope))
-        .order_by(each.c.sure, case((Request.state.in_(LIVE), 0), else_=1), Request.id.desc())
+        .order_by(*order)
+        .limit(limit + 1)
+        .subquery("chosen")
     )
-    return await page_of(session, query.limit(limit + 1), limit)
+    return await page_of(session, rows_of(chosen).add_columns(chosen.c.said).order_by(chosen.c.place), limit)
 
 
 def _meanings(question: Question, scope: Scope, customers: Sequence[str]) -> list[Select[Any]]:
     """Queries for {request_id, sure, said}, one for each meaning; `sure`: 0 is surest."""
     found: list[Select[Any]] = []
+
+    def meaning(sure: int, condition: ColumnElement[bool]) -> None:
+        found.append(_meaning(sure, scope, condition))
+
     if question.number:
-        found.append(_meaning(0, Request.number == question.number))
+        meaning(0, Request.number == question.number)
     if question.order:
-        found.append(_meaning(1, Request.orders.op("&&")([question.order])))
+        meaning(1, Request.orders.op("&&")([question.order]))
     if customers:
-        found.append(_meaning(1, Request.customer_id.in_(customers)))
+        meaning(1, Request.customer_id.in_(customers))
     if ends := [one for one in (question.phone, question.tail) if one]:
-        found.append(_meaning(1, _where(f"{ENDS} && CAST(:ends AS text[])", ends=ends)))
+        meaning(1, _where(f"{ENDS} && CAST(:ends AS text[])", ends=ends))
     if question.phone:
         said = f"{NUMBERED} AND firstline_phones(messages.text, messages.contact) && CAST(:phones AS text[])"
         found.append(_said(1, scope, _where(said, phones=[question.phone])))
     if question.name:
         called = select(Conversation.id).where(_where(f"{ACCOUNT} @@ to_tsquery('russian', :name)", name=question.name))
-        found.append(_meaning(2, _where(f"{CARD} @@ to_tsquery('russian', :name)", name=question.name)))
-        found.append(_meaning(2, Request.conversation_id.in_(called)))
+        meaning(2, _where(f"{CARD} @@ to_tsquery('russian', :name)", name=question.name))
+        meaning(2, Request.conversation_id.in_(called))
     if question.exactly or question.words:
         query = "websearch_to_tsquery" if question.exactly else "to_tsquery"
         said = f"{SAID} AND to_tsvector('russian', messages.text) @@ {query}('russian', :words)"
@@ -124,11 +130,11 @@ def _where(condition: str, **values: object) -> ColumnElement[bool]:
     return sql(condition).bindparams(**values)  # type: ignore[return-value]
 
 
-def _meaning(sure: int, condition: ColumnElement[bool]) -> Select[Any]:
+def _meaning(sure: int, scope: Scope, condition: ColumnElement[bool]) -> Select[Any]:
     columns: tuple[ColumnElement[Any], ...] = (
         Request.id.label("request_id"), literal(sure).label("sure"), literal(None, Text).label("said"),
     )  # fmt: skip
-    return select(*columns).where(condition)
+    return select(*columns).where(condition, seen_by(scope)).order_by(Request.id.desc()).limit(NEWEST)
 
 
 def _said(sure: int, scope: Scope, condition: ColumnElement[bool]) -> Select[Any]:

@@ -19,7 +19,7 @@ from bot.console.parts import Parts, parts_of
 from bot.console.rows import address, order_of, request_row, request_rows
 from bot.console.seat import Seat, seat
 from bot.console.shell import form_token, left, page
-from bot.listing import MOST, PAGE, Counts, Filters, Page, Row, Scope, Tab, Target
+from bot.listing import MOST, NOTHING, PAGE, Counts, Filters, Page, Row, Scope, Tab, Target
 from bot.live import Change
 from bot.models import Agent
 
@@ -28,7 +28,6 @@ router = APIRouter()
 
 TITLES = {Tab.WAITING: "Ждут", Tab.MINE: "Мои", Tab.LIVE: "Все", Tab.OVER: "Завершённые", Tab.LATE: "Просрочки"}
 TARGETS = {Target.NEAR: "Скоро", Target.LATE: "Просрочено"}
-NOTHING = Filters()
 PRESSING = 6
 """Requests that are named in the strip of those whose time is near or over."""
 
@@ -149,7 +148,7 @@ class MineView(View):
         pack, narrowed = self.parts.pack, self.asked.tab is Tab.MINE
         async with self.parts.sessions() as session:
             person = await agents.get(session, self.who.name)
-            found = await listing.mine(session, self.who.id, self.asked.filters if narrowed else None)
+            found = await listing.mine(session, self.who.id, self.asked.filters if narrowed else NOTHING)
             held = await listing.reserved(session, self.who.name, now=self.parts.clock.now())
         self._talks = frozenset(row.conversation_id for row in found.rows)
         unread = sum(row.unanswered for row in found.rows)

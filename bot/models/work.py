@@ -61,6 +61,7 @@ class Request(Base):
             "ix_requests_ended", sql("coalesce(ended_at, solved_at, opened_at) DESC"),
             postgresql_where=sql("state IN ('solved', 'cancelled', 'closed')"),
         ),
+        Index("ix_requests_breached", "breached_at", postgresql_where=sql("breached_at IS NOT NULL")),
         Index("ix_requests_orders", "orders", postgresql_using="gin"),
         Index("ix_requests_name", sql("to_tsvector('russian', coalesce(summary #>> '{customer,name}', ''))"), postgresql_using="gin"),
         Index(

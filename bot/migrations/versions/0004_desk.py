@@ -234,6 +234,7 @@ def upgrade() -> None:
     op.create_index('ix_request_events_agent_at', 'request_events', ['agent', 'at'], unique=False, postgresql_where=sa.text('agent IS NOT NULL'))
     op.create_unique_constraint(op.f('uq_files_key'), 'files', ['key'])
     op.create_index('ix_requests_ended', 'requests', [sa.text('coalesce(ended_at, solved_at, opened_at) DESC')], unique=False, postgresql_where=sa.text("state IN ('solved', 'cancelled', 'closed')"))
+    op.create_index('ix_requests_breached', 'requests', ['breached_at'], unique=False, postgresql_where=sa.text('breached_at IS NOT NULL'))
     op.create_index('ix_requests_orders', 'requests', ['orders'], unique=False, postgresql_using='gin')
     op.create_foreign_key(op.f('fk_requests_joined_into'), 'requests', 'requests', ['joined_into'], ['id'])
     op.create_check_constraint(op.f('ck_requests_mark'), 'requests', 'mark BETWEEN 1 AND 5')
