@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.listing import PAGE, Page, Scope, page_of, rows_of, seen_by
 from bot.models import LIVE, Conversation, Message, Request
 
-NEWEST = 1000
+NEWEST = 400
 """Of the conversations in which a word was said, and of the requests of people of a name, the newest so many are looked at."""
 ENDS = "(ARRAY[right(call_phone, 10), right(call_phone, 4), right(summary #>> '{customer,phone_masked}', 4)])"
 CARD = "to_tsvector('russian', coalesce(requests.summary #>> '{customer,name}', ''))"
