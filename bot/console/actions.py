@@ -139,7 +139,14 @@ async def dialog(call: Call, number: str, action: str, seat: Worker) -> Response
     try:
         async with parts.sessions() as session:
             request = await planned.request_of(session, number)
-            around = Around(session=session, parts=parts, person=seat, request=request, now=parts.clock.now())
+            around = Around(
+                session=session,
+                parts=parts,
+                person=seat,
+                request=request,
+                now=parts.clock.now(),
+                in_dialog=is_htmx(call),
+            )
             drawn = await _draw(around, form, SAME.get(action, action), Filled())
     except FirstlineError as error:
         return refused(call, seat, sentence(error), status=error.status)
@@ -212,7 +219,9 @@ async def _again(
         request = await planned.request_of(session, number) if request_id is not None else None
         if request is None:
             return refused(call, seat, said, status=status)
-        around = Around(session=session, parts=parts, person=seat, request=request, now=parts.clock.now())
+        around = Around(
+            session=session, parts=parts, person=seat, request=request, now=parts.clock.now(), in_dialog=is_htmx(call)
+        )
         drawn = await _draw(around, form, action, Filled(values={"sent": "1", **given}, errors={field: said}))
     return _show(call, seat, form, drawn, status)
 
@@ -221,16 +230,18 @@ async def _draw(around: Around, form: Form, action: str, filled: Filled) -> h.El
     """A form as it is shown."""
     address, general = f"{_address(around.request.number)}/{action}", filled.errors.get("")
     fields = await form.fields(around, filled)
+    inside = {"hx_post": address, "hx_target": "#dialog-body", "hx_swap": "innerHTML", "hx_disabled_elt": "find .send"}
     return h.form(
-        ".form", method="post", action=address, hx_post=address, hx_target="#dialog-body", hx_swap="innerHTML",
-        hx_disabled_elt="find .send", novalidate=True,
+        ".form", method="post", action=address, novalidate=True, **(inside if around.in_dialog else {})
     )[
         form_token(around.person),
-        h.h2("#dialog-title")[form.title, " ", h.span(".dim")[around.request.number]],
+        (h.h2 if around.in_dialog else h.h1)("#dialog-title")[form.title, " ", h.span(".dim")[around.request.number]],
         h.p(".field-error", role="alert")[general] if general else None,
         fields,
         h.div(".actions")[
-            h.button(".plain", type="button", data_close=True)["Не сейчас"],
+            h.button(".plain", type="button", data_close=True)["Не сейчас"]
+            if around.in_dialog
+            else h.a(".button.plain", href=_address(around.request.number))["Не сейчас"],
             h.button(class_="send danger" if form.danger else "send primary")[form.button],
         ],
     ]  # fmt: skip

@@ -197,7 +197,7 @@ def soon(now: datetime, zone: ZoneInfo) -> list[Choice]:
     morning = datetime.combine(here.date() + timedelta(days=1), MORNING, zone)
     offered = [(evening, "Сегодня вечером"), (morning, "Завтра утром"), (morning + timedelta(days=2), "Через 3 дня")]
     return [
-        Choice(moment.isoformat(), title, told(moment, now, zone))
+        Choice(moment.isoformat(), title, told(moment, now, zone).removeprefix("завтра "))
         for moment, title in offered
         if moment > now + timedelta(hours=1)
     ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from pydantic import SecretStr
 from sqlalchemy import func, select
 
 import flows
-from bot import cli_support, jobs, requests, trouble
+from bot import agents, cli_support, desk, jobs, planned, requests, trouble
 from bot.app import Assistant, Content
 from bot.channels import Incoming, Kind
 from bot.clients.shop import Shop
@@ -100,3 +102,28 @@ async def test_events_are_stored_and_sent_when_the_settings_name_who_is_told(
         await requests.open_request(session, connected.desk, conversation, handoff, now=START)
     async with connected.sessions() as session:
         assert list(await session.scalars(select(Hook.event))) == (["request.opened"] if stored else [])
+
+
+async def test_an_action_that_was_planned_is_done_by_the_process(connected: Assistant) -> None:
+    """Nobody has to keep a page open for it."""
+    await connected.receive(said(1))
+    async with connected.sessions.begin() as session:
+        await agents.save(session, "anna", queues=["desk"], on_shift=True)
+        (conversation,) = await session.scalars(select(Conversation))
+        handoff = flows.Handoff(queue="desk", summary={}, comment="")
+        opened = await requests.open_request(
+            session, connected.desk, conversation, handoff, now=connected.clock.now()
+        )  # fmt: skip
+    async with connected.sessions.begin() as session:
+        await desk.take(session, connected.desk, "anna", now=connected.clock.now())
+        request, undo = await planned.request_of(session, opened.number), timedelta(milliseconds=50)
+        await planned.plan(session, connected.desk, "anna", "resolve", request, now=connected.clock.now(), undo=undo)
+    assert {jobs.PLANNED} <= {*connected.kinds}
+    async with asyncio.timeout(20):
+        while await state_of(connected, opened.number) != "solved":
+            await connected.jobs.run_until_idle()
+
+
+async def state_of(assistant: Assistant, number: str) -> str:
+    async with assistant.sessions() as session:
+        return (await planned.request_of(session, number)).state
