@@ -170,10 +170,10 @@ class Missed:
 async def missed(
     session: AsyncSession, *, since: datetime, now: datetime, queues: Collection[str] | None = None, limit: int = 200
 ) -> list[Missed]:
-    """Targets since a moment that were missed: first those who still wait, the latest first; `queues`: of these only."""
+    """Targets since a moment that were missed: first those who still wait, the longest first; `queues`: of these only."""
     late = (Request.target_at >= since) & (Request.target_at < func.coalesce(_DONE_AT, now))
     waits = case((_DONE_AT.is_(None), 0), else_=1)
-    return await _list(session, late, queues, (waits, Request.target_at.desc()), limit)
+    return await _list(session, late, queues, (waits, Request.target_at), limit)
 
 
 async def near(

@@ -34,6 +34,8 @@ PAGE_GONE = timedelta(seconds=60)
 """An agent whose pages said nothing for so long has probably closed them."""
 REFRESH = "every 20s"
 """What the time alone changes (a queue opens, a page is closed) is looked at so often."""
+SHOWN = 12
+"""First answers, late or near, that are listed; the queue page has all."""
 GOOD, FAIR = 90, 75
 """Percent of first answers in time that are well, and that will do."""
 
@@ -220,8 +222,8 @@ def _queue(pack: flows.Pack, board: Board, name: str) -> h.Element:
             given if queue.assign is flows.Assign.LEAST_LOADED else None,
         ],
         _cell("Ждут", h.b[at.waiting] if at.waiting else "0", f" + {_tasks(at.tasks)}" if at.tasks else None),
-        _cell("Дольше всех", ago(at.waits_since.isoformat(), late_after=queue.target_minutes) if at.waits_since else "—"),
-        _cell("В работе", at.in_hand, h.span(".dim")[f" и {at.on_hold} ждут клиента"] if at.on_hold else None),
+        _cell("Дольше всех", ago(at.waits_since.isoformat(), late_after=queue.target_minutes if is_open else None) if at.waits_since else "—"),
+        _cell("В работе", at.in_hand, h.span(".dim")[f", ждём клиента: {at.on_hold}"] if at.on_hold else None),
         _cell("На смене", h.span(".tag.bad")["никого"] if alone else len(there) or "никого"),
         _cell("Часы", hours(pack, name, board.now)),
         _cell("В срок сегодня", share(board.kept.get(name, Kept()))),
@@ -343,10 +345,12 @@ def _late(pack: flows.Pack, board: Board) -> h.Element:
         *(_target(pack, one, board.now) for one in board.near),
         *(_target(pack, one, board.now) for one in board.missed),
     ]
-    titles = ("Обращение", "Очередь", "У кого", "Срок был", "Опоздание")
+    more = len(rows) - SHOWN
+    titles = ("Обращение", "Очередь", "У кого", "Срок", "Осталось или опоздание")
     return h.section("#board-late", class_="card")[
-        h.h2["Первый ответ: просрочено и скоро срок"],
-        h.table(class_="list board")[h.thead[h.tr[[h.th(scope="col")[one] for one in titles]]], h.tbody[rows]],
+        h.h2["Первый ответ: срок прошёл или близко"],
+        h.table(class_="list board")[h.thead[h.tr[[h.th(scope="col")[one] for one in titles]]], h.tbody[rows[:SHOWN]]],
+        h.p[h.a(href="/desk/?tab=live&target=late")[f"Все просроченные, ещё {more}"]] if more > 0 else None,
     ]
 
 
@@ -358,11 +362,11 @@ def _target(pack: flows.Pack, one: Missed, now: datetime) -> h.Element:
         told = f"ответ позже на {max(1, round(over.total_seconds() / 60))} мин"
     return h.tr(id=f"target-{one.id}")[
         h.th(scope="row")[
-            h.a(href=f"/desk/requests/{one.number}")[one.number], h.span(".tag.vip")["VIP"] if one.vip else None,
+            h.a(href=f"/desk/requests/{one.number}")[one.number], [" ", h.span(".tag.vip")["VIP"]] if one.vip else None,
             h.span(".dim.small")[f" {words.topic(pack, one.topic)}"],
         ],
         _cell("Очередь", words.queue(pack, one.queue)),
         _cell("У кого", one.agent or "ещё ни у кого"),
-        _cell("Срок был", f"{one.target_at.astimezone(zone(pack)):%H:%M}"),
-        _cell("Опоздание", told),
+        _cell("Срок", f"{one.target_at.astimezone(zone(pack)):%H:%M}"),
+        _cell("Сколько", told),
     ]  # fmt: skip

@@ -154,7 +154,7 @@ class TestList:
 
     async def test_who_where_and_how_long(self, day: World) -> None:
         assert await missed(day) == [
-            ("T-1004", None, 5.0, True), ("T-1003", "Анна", 10.0, True), ("T-1002", "Анна", 4.0, False),
+            ("T-1003", "Анна", 10.0, True), ("T-1004", None, 5.0, True), ("T-1002", "Анна", 4.0, False),
         ]  # fmt: skip
         assert await missed(day, "masters") == []
 

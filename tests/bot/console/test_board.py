@@ -71,7 +71,7 @@ class TestSeeing:
     async def test_queues(self, shift: Pages) -> None:
         html = await board(shift)
         assert row(html, "queue-desk").startswith("Приёмка 1 ")
-        assert "1 и 1 ждут клиента 1 круглосуточно" in row(html, "queue-desk")
+        assert "1 , ждём клиента: 1 1 круглосуточно" in row(html, "queue-desk")
         assert row(html, "queue-masters") == "Мастера 0 — 0 никого до 18:00 —"
 
     async def test_a_closed_queue_says_when_it_opens(self, shift: Pages) -> None:
