@@ -24,6 +24,49 @@ class Share:
         return self.part / self.whole if self.whole else None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Satisfaction:
+    """What customers said of the requests after which they were asked for a mark."""
+
+    given: Share
+    # marks, of so many that were asked for
+    mean: float | None
+    # 1 to 5; None without a mark
+    positive: int
+    # marks of 4 and 5
+    comments: int
+
+
+POSITIVE = 4
+
+
+async def satisfaction(
+    session: AsyncSession, *, since: datetime, until: datetime, queue: str | None = None, channel: str | None = None
+) -> Satisfaction:
+    """KPI-03, KPI-05: the marks of the requests whose customers were asked in a period.
+
+    `queue`: only requests that ended in it; `channel`: only of its conversations.
+    """
+    mark = Request.mark
+    found = (
+        select(
+            func.count(), func.count(mark), func.avg(mark), func.count().filter(mark >= POSITIVE),
+            func.count(Request.mark_comment),
+        )
+        .select_from(Request)
+        .join(Conversation, Conversation.id == Request.conversation_id)
+        .where(Request.mark_asked_at >= since, Request.mark_asked_at < until)
+    )  # fmt: skip
+    if queue is not None:
+        found = found.where(Request.queue == queue)
+    if channel is not None:
+        found = found.where(Conversation.channel == channel)
+    asked, given, mean, positive, comments = (await session.execute(found)).one()
+    return Satisfaction(
+        given=Share(given, asked), mean=float(mean) if mean is not None else None, positive=positive, comments=comments
+    )
+
+
 async def escalations_in_time(
     session: AsyncSession, *, since: datetime, until: datetime, queue: str | None = None, channel: str | None = None
 ) -> Share:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select, update
 
-from bot import buttons, conversations, desk
+from bot import buttons, conversations, desk, reports
 from bot.channels import Kind, Media
 from bot.models import Conversation, Message, Request, RequestEvent
 from tests.bot.world import World, act
@@ -279,3 +281,28 @@ async def test_a_supervisors_task_without_a_word_closes_without_one(world: World
     await act(world, desk.resolve, "anna")
     assert await world.pass_time(hours=24) == []
     assert (await world.request()).mark_asked_at is None
+
+
+@pytest.mark.rule("KPI-05")
+class TestFigures:
+    async def test_share_and_mean_of_a_period_by_queue_and_channel(self, world: World) -> None:
+        day = {"since": world.clock.now(), "until": world.clock.now() + timedelta(days=1)}
+        first = await Customer(world).asked()
+        await first.press("5")
+        await first.say("супер")
+        second = await Customer(world, "vk").asked()
+        await second.press("2")
+        world.clock.forward(hours=1)
+        third = Customer(world)
+        await third.say("мастера")
+        await third.at_the_desk(desk.take)
+        await third.at_the_desk(desk.reply, "Готово.")
+        await third.at_the_desk(desk.resolve)
+        await third.press("Помогло")
+        async with world.sessions() as session:
+            whole = await reports.satisfaction(session, **day)
+            on_vk = await reports.satisfaction(session, **day, channel="vk")
+            elsewhere = await reports.satisfaction(session, **day, queue="masters")
+        assert whole == reports.Satisfaction(given=reports.Share(2, 3), mean=3.5, positive=1, comments=1)
+        assert (on_vk.given, on_vk.mean) == (reports.Share(1, 1), 2.0)
+        assert (elsewhere.given.value, elsewhere.mean) == (None, None)
