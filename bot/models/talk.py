@@ -156,6 +156,8 @@ class Message(Base):
     # attempts of which nobody knows whether they sent it
     retry_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
+    withdrawn_at: Mapped[datetime | None]
+    # its buttons were taken away from the customer's screen
     error: Mapped[str | None]
 
 

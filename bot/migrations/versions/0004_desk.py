@@ -217,6 +217,7 @@ def upgrade() -> None:
     op.add_column('agents', sa.Column('telegram_id', sa.Text(), nullable=True))
     op.add_column('agents', sa.Column('quiet', sa.Boolean(), server_default=sa.text('false'), nullable=False))
     op.create_unique_constraint(op.f('uq_agents_telegram_id'), 'agents', ['telegram_id'])
+    op.add_column('messages', sa.Column('withdrawn_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('conversations', sa.Column('spam_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('requests', sa.Column('target_at', sa.DateTime(timezone=True), nullable=True))
     op.add_column('requests', sa.Column('warned_at', sa.DateTime(timezone=True), nullable=True))
