@@ -9,7 +9,7 @@ from html import escape
 
 import flows
 from bot.channels import split
-from bot.forum.cards import clock, queue_words
+from bot.forum.cards import PRIORITIES, clock, queue_words
 from bot.masking import mask
 from bot.models import Delivery, Message, RequestEvent, Sender
 
@@ -114,18 +114,21 @@ def left_out(count: int) -> Item:
 
 # ---------------------------------------------------------------------------------------------------------------- events
 _PLAIN = {
-    "resumed": "Клиент ответил: обращение снова в работе", "wait_over": "Срок ожидания вышел",
-    "cancelled": "Клиент отменил обращение", "shift_over": "Смена закончилась: обращение снова в очереди",
-    "reopened": "Клиент вернулся: обращение открыто снова", "overdue": "⚠️ Обещанный срок прошёл",
-    "warned": "⚠️ Скоро срок первого ответа", "breached": "⚠️ Срок первого ответа прошёл",
+    "resumed": "Снова в работе", "wait_over": "Срок ожидания вышел", "cancelled": "Клиент отменил обращение",
+    "shift_over": "Смена закончилась: обращение снова в очереди", "reopened": "Клиент вернулся: обращение открыто снова",
+    "overdue": "⚠️ Обещанный срок прошёл", "warned": "⚠️ Скоро срок первого ответа",
+    "breached": "⚠️ Срок первого ответа прошёл", "assigned": "Взято в работу", "declined": "Вернули в очередь",
+    "taken_back": "Руководитель вернул обращение в очередь", "stepped_in": "Подключился руководитель",
+    "spam": "Отмечено как спам", "not_spam": "Больше не спам", "called": "Клиенту позвонили",
+    "queue_opened": "Очередь открылась", "mark_commented": "Клиент пояснил оценку: см. рабочее место в браузере",
 }  # fmt: skip
-_BY = {
-    "assigned": "Взято в работу", "declined": "Вернули в очередь", "stepped_in": "Подключился старший",
-    "spam": "Отмечено как спам",
-}  # fmt: skip
-SHOWN = frozenset({*_PLAIN, *_BY, "transferred", "waiting_customer", "solved", "priority", "joined", "marked"})
+_OTHERS = (
+    "transferred", "waiting_customer", "solved", "prioritised", "joined", "joined_into", "marked", "call_promised",
+    "case_opened",
+)  # fmt: skip
+SHOWN = frozenset({*_PLAIN, *_OTHERS})
 """Kinds of events that stand in a topic; of the others the lines and the card tell."""
-AFTERWARDS = frozenset({"marked"})
+AFTERWARDS = frozenset({"marked", "mark_commented"})
 """Kinds that are worth telling in a closed topic."""
 
 
@@ -144,21 +147,31 @@ def _event(pack: flows.Pack, event: RequestEvent, titles: Mapping[str, str]) -> 
             where = titles.get(to, to) if to else queue_words(pack, str(data.get("queue")))
             told = f"Передано: {where}"
         case "waiting_customer":
-            until = data.get("until")
-            told = "Ждём клиента" + (f" до {clock(pack, datetime.fromisoformat(until))}" if until else "")
+            told = "Ждём клиента" + _until(pack, data.get("until"))
         case "solved":
             told = "Решено" if data.get("resolution") == "solved" else "Закрыто без решения"
-        case "priority":
-            told = f"Приоритет: {data.get('priority') or data.get('to') or 'изменён'}"
+        case "assigned" if data.get("given"):
+            told = "Назначено"
+        case "prioritised":
+            why = f": {mask(str(data['reason']))}" if data.get("reason") else ""
+            told = f"Приоритет «{PRIORITIES.get(str(data.get('to')), 'обычный')}»{why}"
         case "joined":
-            told = "Объединено с другим обращением"
+            told = f"Сюда присоединено {data.get('request', 'другое обращение')}"
+        case "joined_into":
+            told = f"Присоединено к {data.get('into', 'другому обращению')}"
+        case "call_promised":
+            told = f"Обещан звонок{_until(pack, data.get('due'))}"
+        case "case_opened":
+            told = f"Создана задача {data.get('request', '')}{_until(pack, data.get('due'))}"
         case "marked":
             told = f"Оценка клиента: {data['mark']} из 5" if data.get("mark") else "Клиент поставил оценку"
-        case kind if kind in _BY:
-            told = _BY[kind]
         case _:
-            return _PLAIN[event.kind]
+            told = _PLAIN[event.kind]
     return f"{told} ({by})" if by else told
+
+
+def _until(pack: flows.Pack, moment: str | None) -> str:
+    return f" до {clock(pack, datetime.fromisoformat(moment))}" if moment else ""
 
 
 # --------------------------------------------------------------------------------------------------------------- joining

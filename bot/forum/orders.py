@@ -66,10 +66,6 @@ class _Told:
     unknown: bool = False
 
 
-class _No(FirstlineError):
-    """Something that cannot be done, in words for the agent."""
-
-
 async def obey(orders: Orders, chat: int) -> int:
     """Do what was written in a group, in order; return how much it was."""
     done = 0
@@ -123,7 +119,7 @@ async def _safely(
         async with session.begin_nested():
             return await _do(session, orders, update, fetched, now)
     except FirstlineError as error:
-        if not isinstance(error, _No) and error.status >= 500:
+        if error.status >= 500:
             raise  # the store, or something else that comes back
         events.forget_since(session, point)
         log.info("forum_refused", extra={"group": update.chat, "error": type(error).__name__})
@@ -202,16 +198,16 @@ async def _write(
     """A reply to the customer, or a note. Replying takes a request that is free."""
     if order.does is Does.NOTE:
         if fetched is not None:
-            raise _No(words.NO_FILE_IN_NOTE)
+            raise words.No(words.NO_FILE_IN_NOTE)
         if not order.words:
-            raise _No(words.NOTE_EMPTY)
+            raise words.No(words.NOTE_EMPTY)
         made = await desk.note(
             session, agent.name, request.conversation_id, order.words, now=now, request_id=request.id
         )
         await _noted(session, update, agent, request, "note", now)
         return _Told(lines=[made.id], sign="✍")
     if update.body.get("attachments") and (fetched is None or fetched.kept is None):
-        raise _No(words.file_not_sent(fetched.why if fetched else ""))
+        raise words.No(words.file_not_sent(fetched.why if fetched else ""))
     if request.state == State.QUEUED:
         await desk.take(
             session, orders.desk, agent.name, now=now, conversation_id=request.conversation_id, request_id=request.id
@@ -253,7 +249,7 @@ async def _command(
         case Does.UNKNOWN:
             return _Told(words.NO_SUCH_COMMAND)
         case Does.ON:
-            await desk.shift_on(session, agent.name)
+            await desk.shift_on(session, agent.name, desk=orders.desk)
             await _noted(session, update, agent, None, "shift_on", now)
             return _Told(words.SHIFT_ON)
         case Does.OFF:
@@ -269,7 +265,7 @@ async def _command(
             here = taken.queue in orders.groups[update.chat].queues
             return _Told(words.taken(taken.number, update.chat, thread, here=here))
     if request is None:
-        raise _No(words.ONLY_IN_TOPIC)
+        raise words.No(words.ONLY_IN_TOPIC)
     return await _act(session, orders, update, agent, request, order, now)
 
 
@@ -314,7 +310,7 @@ async def _act(
             await desk.take(session, orders.desk, agent.name, now=now, conversation_id=where, request_id=request.id)
         case Does.BACK:
             if not order.words:
-                raise _No(words.HOW_TO_GIVE_BACK)
+                raise words.No(words.HOW_TO_GIVE_BACK)
             await desk.decline(session, orders.desk, agent.name, where, order.words, now=now, request_id=request.id)
         case Does.TRANSFER:
             data = await _transfer(session, orders, agent, request, order.words, now)
@@ -324,7 +320,7 @@ async def _act(
                 zone = cards.zone(orders.desk.pack)
                 until = commands.moment(order.words, now=now, zone=zone)
                 if until is None:
-                    raise _No(words.HOW_TO_WAIT)
+                    raise words.No(words.HOW_TO_WAIT)
             await desk.wait(session, orders.desk, agent.name, where, now=now, until=until, request_id=request.id)
         case Does.RESOLVE:
             unsolved = commands.NOT_SOLVED.match(order.words)
@@ -350,7 +346,7 @@ async def _transfer(
 ) -> dict[str, Any]:
     """Pass the request on to a queue or a colleague; what is written behind the name is the comment."""
     if request.state not in IN_HAND and request.state in LIVE:
-        raise _No(words.TAKE_FIRST)
+        raise words.No(words.TAKE_FIRST)
     colleagues = (
         await session.scalars(
             select(Agent).where(Agent.on_shift, Agent.disabled_at.is_(None), Agent.id != agent.id).order_by(Agent.name)
@@ -359,7 +355,7 @@ async def _transfer(
     pack = orders.desk.pack
     found = words.addressee(said, pack, colleagues)
     if found is None:
-        raise _No(words.whom_to(pack, colleagues))
+        raise words.No(words.whom_to(pack, colleagues))
     queue, to, comment = found
     await desk.transfer(
         session, orders.desk, agent.name, request.conversation_id, comment, now=now, queue=queue, to=to,

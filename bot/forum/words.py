@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import errors
+from bot import errors, sentences
 from bot.models import Agent, ForumTopic, Request
 
 DONE = "Готово"
@@ -70,31 +70,29 @@ def file_not_sent(why: str) -> str:
 
 _WHY: dict[type[errors.FirstlineError], str] = {
     errors.OffShift: "Вы не на смене, ничего не отправлено. Начать: /on",
-    errors.NothingToTake: "В ваших очередях никто не ждёт.",
-    errors.RequestReserved: "Это VIP: первую минуту обращение придержано за личным менеджером.",
-    errors.NotYourQueue: "Эта очередь не ваша: взять обращение нельзя.",
-    errors.AlreadyYours: "Обращение уже у вас.",
-    errors.TimeOver: "Это время уже прошло.",
     errors.RequestGone: "Обращение завершено, клиенту ничего не ушло. Если клиент напишет, оно откроется снова.",
-    errors.QueueUnknown: "Такой очереди нет.",
-    errors.TargetOffShift: "Этот коллега не на смене.",
-    errors.CommentMissing: "Напишите комментарий для того, кто возьмёт обращение.",
     errors.CategoryMissing: "Для передачи нужна категория: передайте с рабочего места в браузере.",
     errors.ReasonMissing: "Для передачи нужна причина: передайте с рабочего места в браузере.",
+    errors.QueueUnknown: "Такой очереди нет. Список покажет /transfer.",
     errors.NotRead: "Сначала возьмите обращение: /take",
 }
+"""Where a group has other ways than a browser; all else is said as on the web desk (`bot.sentences`)."""
 
 
 async def why_not(session: AsyncSession, error: errors.FirstlineError, chat: str, thread: str | None) -> str:
     """Why something was refused, in a sentence for the agent (HTML)."""
+    if isinstance(error, No):
+        return str(error)
     if isinstance(error, errors.RequestTaken | errors.NotYourRequest):
         return await _whose(session, chat, thread)
-    known = next((text for kind, text in _WHY.items() if isinstance(error, kind)), None)
-    if known is not None:
-        return known
-    if not isinstance(error, errors.Refused | errors.NotFound):
-        return str(error)
-    return "Сейчас так сделать нельзя, клиенту ничего не ушло. Попробуйте с рабочего места в браузере."
+    own = next((text for kind, text in _WHY.items() if isinstance(error, kind)), None)
+    if own is not None:
+        return own
+    return escape(sentences.sentence(error), quote=False)
+
+
+class No(errors.Refused):
+    """Something that cannot be done, in words for the agent."""
 
 
 async def _whose(session: AsyncSession, chat: str, thread: str | None) -> str:

@@ -19,7 +19,7 @@ from bot.channels import Incoming, Kind
 from bot.channels.polling import Pause
 from bot.channels.telegram import TelegramChannel
 from bot.file_store import FileStore
-from bot.forum import FORUM, TelegramDesks
+from bot.forum import FORUM, TelegramDesks, topics
 from bot.models import Agent, ForumTopic, ForumUpdate, Message
 from bot.settings import Settings
 from bot.standins.telegram import TelegramServer
@@ -118,33 +118,31 @@ class Rig:
         )
 
     async def quiet(self) -> None:
-        """Wait until all is done: no update waits, nothing is to be shown."""
+        """Wait until all is done: no update waits, nothing is to be sent to a customer, nothing is to be shown."""
+        async with asyncio.timeout(30):
+            while await self._busy():  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
 
-        async def busy() -> bool:
-            async with self.world.sessions() as session:
-                left = await session.scalar(
-                    select(ForumUpdate.id)
-                    .where(
-                        ForumUpdate.done_at.is_(None)
-                        | ForumUpdate.answer.is_not(None) & ForumUpdate.answered_at.is_(None)
-                    )
-                    .limit(1)
-                )
-                unsent = await session.scalar(
-                    select(Message.id).where(Message.delivery.in_(("pending", "sending"))).limit(1)
-                )
-            return bool(left or unsent or self.server.waiting)
-
-        async with asyncio.timeout(20):
-            while await busy():  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-            calls = -1
-            while calls != len(self._writes()):
-                calls = len(self._writes())
-                await asyncio.sleep(0.3)
-
-    def _writes(self) -> list[str]:
-        return [one for one in self.server.calls if one not in ("getUpdates", "sendChatAction")]
+    async def _busy(self) -> bool:
+        if self.server.waiting:
+            return True
+        open_answer = ForumUpdate.answer.is_not(None) & ForumUpdate.answered_at.is_(None)
+        showing = self.showing in self.tasks
+        left = ForumUpdate.done_at.is_(None) | open_answer if showing else ForumUpdate.done_at.is_(None)
+        unsaid = Message.delivery.in_(("pending", "sending")) | Message.read_at.is_(None) & (
+            Message.sender == "customer"
+        )
+        async with self.world.sessions() as session:  # what is planned here is thrown away with it
+            if await session.scalar(select(ForumUpdate.id).where(left).limit(1)):
+                return True
+            if await session.scalar(select(Message.id).where(unsaid).limit(1)):
+                return True
+            show = topics.Show(pack=self.world.desk.pack, store=self.desks.forum.store, now=self.world.clock.now)
+            for group in self.desks.forum.groups.values() if showing else ():
+                for request in await topics.concerned(session, group):
+                    if await topics.plan(session, show, group, request) is not None:
+                        return True
+        return False
 
     async def card(self, topic: Topic, group: int = GROUP) -> Any:
         """The pinned message of a topic."""
