@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from flows.known import When
 from flows.pack import AnyStep, Branch, Call, HandoffStep, Pack, Stop, TableStep
+from flows.places import place_of
 from flows.trace import kind_of
 from flows.words import condition_text, readable, targets, texts, verb
 
@@ -34,6 +35,8 @@ class Box:
     # kind and name of what it leads to
     ends: bool = False
     # nothing follows it
+    where: str = ""
+    # file:line
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +57,30 @@ class Choice:
 Block = Box | Only | Choice
 
 
-def blocks(pack: Pack, steps: Sequence[AnyStep]) -> tuple[Block, ...]:
-    """Steps as blocks; neighbours under the same condition stand together."""
+def blocks(pack: Pack, steps: Sequence[AnyStep], place: str = "") -> tuple[Block, ...]:
+    """Steps as blocks; neighbours under the same condition stand together. `place`: of the list of steps (flow:NAME)."""
     made: list[Block] = []
     number = 0
     while number < len(steps):
         step = steps[number]
         if step.when is None:
-            made.append(_block(pack, step))
+            made.append(_block(pack, step, f"{place}.{number + 1}"))
             number += 1
             continue
         same = [step]
         while number + len(same) < len(steps) and steps[number + len(same)].when == step.when:
             same.append(steps[number + len(same)])
-        made.append(Only(_asked(pack, step.when), tuple(_block(pack, one) for one in same)))
+        first = number + 1
+        body = tuple(_block(pack, one, f"{place}.{at}") for at, one in enumerate(same, start=first))
+        made.append(Only(_asked(pack, step.when), body))
         number += len(same)
     return tuple(made)
 
 
-def _block(pack: Pack, step: AnyStep) -> Block:
+def _block(pack: Pack, step: AnyStep, place: str) -> Block:
     if isinstance(step, Branch):
-        return Choice(tuple((_asked(pack, arm.when), blocks(pack, arm.steps)) for arm in step.branch))
+        arms = enumerate(step.branch, start=1)
+        return Choice(tuple((_asked(pack, arm.when), blocks(pack, arm.steps, f"{place}.{at}")) for at, arm in arms))
     target = None
     if isinstance(step, TableStep) and step.table in pack.tables:
         target = ("table", step.table)
@@ -84,13 +90,26 @@ def _block(pack: Pack, step: AnyStep) -> Block:
     what = targets(step)
     return Box(
         kind=kind_of(step), title=f"{verb(step)}: {what}" if what else verb(step), lines=lines, rules=step.rule, target=target,
-        ends=isinstance(step, Stop) or (isinstance(step, HandoffStep) and not step.goes_on),
+        ends=isinstance(step, Stop) or (isinstance(step, HandoffStep) and not step.goes_on), where=place_of(pack, place),
     )  # fmt: skip
 
 
 def _asked(pack: Pack, when: When) -> str:
     """Conditions, each on a line of its own."""
     return "\n".join(condition_text(pack, name, wants) for name, wants in when.items())
+
+
+def boxes(body: Sequence[Block]) -> Iterator[Box]:
+    """All steps of blocks, in order."""
+    for block in body:
+        match block:
+            case Box():
+                yield block
+            case Only():
+                yield from boxes(block.body)
+            case Choice():
+                for _, arm in block.arms:
+                    yield from boxes(arm)
 
 
 def exits(body: Sequence[Block]) -> bool:

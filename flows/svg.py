@@ -6,11 +6,11 @@ column to its right. Every part is laid out by itself and then set beside or bel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from flows.draw import OTHERWISE, Block, Box, Choice, Link, Only, blocks
+from flows.draw import OTHERWISE, Block, Box, Choice, Link, Only, blocks, boxes
 from flows.pack import Pack
 
 WIDTH = 292.0
@@ -37,13 +37,14 @@ STYLE = """
 .fl .t{font-weight:600}.fl .d{fill:var(--dim)}.fl .r{font-size:11px;font-weight:600;fill:var(--rule)}.fl .l{font-size:12px;fill:var(--dim)}
 .fl path.w{fill:none;stroke:var(--line);stroke-width:1.4}.fl path.a{fill:var(--line)}.fl circle{fill:var(--line)}
 .fl rect{stroke-width:1.3}.fl .bg{fill:var(--bg)}.fl a text.t{fill:var(--link);text-decoration:underline}.fl .join{stroke-dasharray:none}
+.fl .taken rect{stroke-width:3}.fl .left{opacity:.5}
 @media (prefers-color-scheme:dark){.fl{--bg:#1b2027;--line:#76818f;--text:#e7ebf1;--dim:#aab4c1;--when:#3a2f16;--when-line:#a9822f;--say:#1b2b45;
 --say-line:#4f7fc2;--collect:#2c2447;--collect-line:#8468c4;--table:#15352f;--table-line:#37937f;--call:#262c35;--call-line:#66717f;
 --set:#22272e;--set-line:#56606d;--act:#3d2a17;--act-line:#b9732f;--handoff:#43222a;--handoff-line:#bb5767;--case:#3e2236;
 --case-line:#ac588b;--stop:#262a30;--stop-line:#727c89;--rule:#ccd4de;--link:#8ab8ff}}
 """
 KINDS = ("say", "collect", "table", "call", "set", "act", "handoff", "case", "stop", "when")
-_FILLS = "".join(f".fl .k-{kind}{{fill:var(--{kind});stroke:var(--{kind}-line)}}" for kind in KINDS)
+FILLS = "".join(f".fl .k-{kind}{{fill:var(--{kind});stroke:var(--{kind}-line)}}" for kind in KINDS)
 _LIKE = {"count": "set", "do": "set", "branch": "call"}
 
 
@@ -88,11 +89,39 @@ class _Placed:
 AXIS = WIDTH / 2
 
 
-def svg(pack: Pack, name: str, link: Link = lambda kind, name: None) -> str:
-    """A flow as an SVG document."""
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is drawn besides the steps themselves: where boxes lead to, which steps were taken."""
+
+    link: Link
+    taken: Collection[str] | None = None
+    # None: nothing is told of that
+
+    def shown(self, parts: list[str], places: Iterable[str]) -> list[str]:
+        """Parts of a box, as taken when one of its places was."""
+        if self.taken is None:
+            return parts
+        kind = "taken" if any(place in self.taken for place in places) else "left"
+        return [f'<g class="{kind}">{"".join(parts)}</g>']
+
+
+def svg(
+    pack: Pack,
+    name: str,
+    link: Link = lambda kind, name: None,
+    *,
+    taken: Collection[str] | None = None,
+    styled: bool = True,
+) -> str:
+    """A flow as an SVG document.
+
+    taken: places (file:line) of the steps that a decision took: they stand out, the others step back
+    styled: its style is in it; without it the page has STYLE and FILLS elsewhere
+    """
+    look = _Look(link, taken)
     whole = _Placed()
-    head = _box(Box(kind="stop", title=name), link)
-    body = _sequence(blocks(pack, pack.flows[name].steps), link)
+    head = _box(Box(kind="stop", title=name), _Look(link))
+    body = _sequence(blocks(pack, pack.flows[name].steps, f"flow:{name}"), look)
     whole.put(head, 0, 0)
     whole.wire((AXIS, head.height), (AXIS, head.height + GAP + body.top))
     whole.put(body, 0, head.height + GAP)
@@ -101,20 +130,21 @@ def svg(pack: Pack, name: str, link: Link = lambda kind, name: None) -> str:
         whole.parts.append(f'<circle cx="{AXIS:g}" cy="{whole.height + GAP:g}" r="4.5"/>')
         whole.height += GAP + 5
     width, height = whole.width + 2 * EDGE, whole.height + 2 * EDGE
+    style = f"<style>{STYLE}{FILLS}</style>" if styled else ""
     return (
         f'<svg class="fl" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
-        f'height="{height:g}" role="img" aria-label="{escape(name)}"><style>{STYLE}{_FILLS}</style>'
+        f'height="{height:g}" role="img" aria-label="{escape(name)}">{style}'
         f'<rect class="bg" width="{width:g}" height="{height:g}" rx="12"/>'
         f'<g transform="translate({EDGE:g} {EDGE:g})">{"".join(whole.parts)}</g></svg>\n'
     )
 
 
 # -------------------------------------------------------------------------------------------------------- layout
-def _sequence(body: Iterable[Block], link: Link) -> _Placed:
+def _sequence(body: Iterable[Block], look: _Look) -> _Placed:
     """Blocks one below the other on one axis."""
     made, before = _Placed(width=WIDTH), None
     for block in body:
-        placed = _placed(block, link)
+        placed = _placed(block, look)
         y = made.height + (GAP if before else 0)
         if before is not None and before.exits:
             made.wire((AXIS, made.height), (AXIS, y + placed.top))
@@ -127,19 +157,19 @@ def _sequence(body: Iterable[Block], link: Link) -> _Placed:
     return made
 
 
-def _placed(block: Block, link: Link) -> _Placed:
+def _placed(block: Block, look: _Look) -> _Placed:
     match block:
         case Box():
-            return _box(block, link)
+            return _box(block, look)
         case Only(condition, body):
-            return _only(condition, body, link)
+            return _only(condition, body, look)
         case Choice(arms):
-            return _choice(arms, link)
+            return _choice(arms, look)
 
 
-def _only(condition: str, body: Sequence[Block], link: Link) -> _Placed:
+def _only(condition: str, body: Sequence[Block], look: _Look) -> _Placed:
     """A condition, to its right what is done only then, which comes back to the axis unless it ends the flow."""
-    made, asked, inside = _Placed(), _condition(condition), _sequence(body, link)
+    made, asked, inside = _Placed(), _condition(condition, look, body), _sequence(body, look)
     x = WIDTH + SIDE
     top_asked, top_inside = _level(asked, inside)
     made.put(asked, 0, top_asked)
@@ -157,13 +187,13 @@ def _only(condition: str, body: Sequence[Block], link: Link) -> _Placed:
     return made
 
 
-def _choice(arms: Sequence[tuple[str, Sequence[Block]]], link: Link) -> _Placed:
+def _choice(arms: Sequence[tuple[str, Sequence[Block]]], look: _Look) -> _Placed:
     """Conditions one below the other, to the right what each leads to; all of it meets behind the last."""
     made, y, before, open_ends, falls = _Placed(), 0.0, 0.0, list[tuple[float, float]](), True
     x = WIDTH + SIDE
     for number, (condition, body) in enumerate(arms):
-        asked = _condition(condition or OTHERWISE)
-        inside = _sequence(body, link) if body else None
+        asked = _condition(condition or OTHERWISE, look, body)
+        inside = _sequence(body, look) if body else None
         top_asked, top_inside = _level(asked, inside) if inside else (0.0, 0.0)
         made.put(asked, 0, y + top_asked)
         middle, bottom = y + top_asked + asked.entry, y + top_asked + asked.height
@@ -212,25 +242,27 @@ def _level(left: _Placed, right: _Placed) -> tuple[float, float]:
 
 
 # --------------------------------------------------------------------------------------------------------- boxes
-def _box(box: Box, link: Link) -> _Placed:
+def _box(box: Box, look: _Look) -> _Placed:
     titles, rules = wrapped(box.title, bold=True), wrapped(" ".join(box.rules), size=11)
     lines = [line for text in box.lines for line in wrapped(text)]
     height = 2 * PAD + LINE * (len(titles) + len(lines) + len(rules)) - 3
     kind = _LIKE.get(box.kind, box.kind)
     texts = [("t", line) for line in titles] + [("d", line) for line in lines] + [("r", line) for line in rules]
     parts = [f'<rect class="k-{kind}" width="{WIDTH:g}" height="{height:g}" rx="9"/>', *_written(texts)]
-    address = link(*box.target) if box.target else None
+    address = look.link(*box.target) if box.target else None
     if address:
         parts = [f'<a href="{escape(address)}">{"".join(parts)}</a>']
+    parts = look.shown(parts, [box.where])
     return _Placed(WIDTH, height, height / 2, exits=not box.ends, parts=parts)
 
 
-def _condition(text: str) -> _Placed:
+def _condition(text: str, look: _Look, body: Sequence[Block]) -> _Placed:
     lines = [line for one in text.split("\n") for line in wrapped(one)]
     height = 2 * PAD + LINE * len(lines) - 3
     radius = min(height / 2, 20)
     rect = f'<rect class="k-when" width="{WIDTH:g}" height="{height:g}" rx="{radius:g}"/>'
-    return _Placed(WIDTH, height, height / 2, parts=[rect, *_written([("", line) for line in lines])])
+    parts = look.shown([rect, *_written([("", line) for line in lines])], [box.where for box in boxes(body)])
+    return _Placed(WIDTH, height, height / 2, parts=parts)
 
 
 def _written(lines: Sequence[tuple[str, str]]) -> list[str]:
