@@ -56,7 +56,7 @@ class Bell(View):
             h.span(
                 "#bell", class_="count", hidden=not n, title=told, data_waiting=n, data_news=self._news, data_number=number,
                 data_about=about,
-            )[n, h.span(".visually-hidden")[f" {told}"]]
+            )[h.span(aria_hidden="true")[n], h.span(".visually-hidden")[f", {told}"]]
         ]  # fmt: skip
 
 

@@ -118,7 +118,7 @@ def _tags(pack: flows.Pack, row: Row, wanted: Sequence[str]) -> h.Node:
         h.span(".tag.dim")[words.PRIORITIES["low"]] if row.priority == "low" else None,
         h.span(".tag.case")[words.category(pack, row.category)] if row.category else None,
         h.span(class_=f"tag mood {'bad' if row.mood in ('angry', 'threat') else 'warn'}")[feels] if feels else None,
-        h.span(".tag.vip", data_until_hide=row.claim_until.isoformat())[f"Закреплено: {row.manager}"]
+        h.span(".tag.vip")[f"Закреплено: {row.manager}"]
         if row.manager and row.claim_until and row.state == State.QUEUED
         else None,
         h.span(".tag")[

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import flows
-from bot import agents, conversations, database, delivery, desk, events, fetching, requests, turns
+from bot import agents, conversations, database, delivery, desk, events, fetching, requests, targets, turns
 from bot.app import pack_folder
 from bot.channels import Media
 from bot.clients import shop_file
@@ -157,46 +157,46 @@ async def noted(scene: Scene) -> None:
 
 # ------------------------------------------------------------------------------------------------------- the talks
 TALKS: tuple[Talk, ...] = (
-    Talk("Наталья", 190, [("Доброе утро! Обещали перезвонить вчера, звонка не было", ["case_followup"]), HUMAN], then=solved("anna", "Наталья, простите за вчерашний звонок. Посылка уже в Кирове, её можно забрать.", "case_followup")),
-    Talk("Денис Корж", 175, [("у вас промокод ЗИМА не работает", ["promo"]), HUMAN], channel="vk", then=solved("anna", "Промокод ЗИМА действует до воскресенья на заказы от 3000 ₽. Проверьте сумму корзины.", "promo")),
-    Talk("Sveta", 168, [("Приложение вылетает, когда открываю корзину", ["tech_issue"]), HUMAN], then=solved("ivan", "Светлана, обновите приложение до версии 5.12: там это исправлено.", "tech_issue")),
-    Talk("Егор", 160, [("Где мой заказ 48303? Посылка лежит на почте?", ["order_status"]), YES, ("Это я и так вижу, позовите человека", ["order_status", "human_request"])], account="nikolay", then=waiting("anna", "Николай Ильич, посылка ждёт вас в отделении 614000. Напишите, удастся ли забрать.", 2)),
-    Talk("Мила", 151, [("Спасибо, вопрос решился", ["thanks"]), ("Позовите оператора", ["human_request"]), ("Отменить обращение", ["cancel_request"])]),
-    Talk("Кира Дроздова", 140, [("Рассрочку не одобрили, хотя лимит есть. Почему?", ["fin_installment"]), HUMAN], account="money", then=waiting("lev", "Кира Олеговна, отправил запрос в банк, ответ придёт до завтра.")),
-    Talk("Аркадий", 133, [("хочу вернуть деньги за отменённый заказ, когда придут", ["refund_status"]), HUMAN], then=passed("anna", "refund_desk", "Отмена 12 ноября, деньги не пришли. Проверьте перевод по банку.")),
-    Talk("Лена Новикова", 121, [("Здравствуйте, можно изменить пункт выдачи? Заказ 48331", ["order_change_address"]), YES, ("Пусть специалист поменяет", ["order_change_address", "human_request"])], account="elena", then=answered("anna", "Елена, да, поменять можно. На какой пункт перенести?", "На Гагарина 5, если можно. Там ближе к дому")),
-    Talk("Гусева Инна", 117, [("Нужны закрывающие документы и счёт-фактура на ООО «Строймир»", ["b2b"]), HUMAN], account="stroy", then=taken("nina", "Инна Вадимовна, документы готовлю, пришлю в течение часа.")),
-    Talk("Пётр С.", 110, [("Утюг не греет, второй день мучаюсь", ["return_defect"]), YES, ("Мне нужен человек, а не робот", ["return_defect", "human_request"])], account="petr", channel="vk", file=("photo", "утюг.jpg"), then=declined("ivan", "Нужен коллега, который оформляет обмены.")),
-    Talk("Ольга Белова", 96, [("Коробка приехала мятая, сковорода с вмятиной!!! Это уже второй раз", ["return_defect"]), YES, ("Мне нужен человек, а не робот", ["return_defect", "human_request"])], account="olga", file=("photo", "скол.jpg"), then=noted),
-    Talk("Глеб Фролов", 88, [("Когда выплата за ролики за октябрь?", ["monetization"]), HUMAN], account="author"),
-    Talk("Рита", 81, [("Мне заблокировали аккаунт, ничего не нарушала", ["account_blocked"]), HUMAN], account="block_c"),
-    Talk("Илья", 74, [("Прошу зачислить баллы за отзыв, обещали ещё в октябре", ["accruals"]), HUMAN], channel="vk"),
-    Talk("Ирина Павлова", 66, [("Сколько хранится посылка в пункте выдачи?", ["delivery_terms"]), ("а если уеду на неделю?", ["not_helpful"]), YES, ("Не то. Дайте специалиста", ["delivery_terms", "human_request"])], account="irina"),
-    Talk("Зоя Аркадьевна", 58, [("Добрый день. Мне нужен мой менеджер по поводу подарочной карты", ["human_request"])], account="zoya"),
-    Talk("Alex", 55, [("Hello, can I change the delivery address?", ["foreign_language"]), ("operator please", ["human_request"])]),
-    Talk("Виктор", 49, [("Какого чёрта курьер не приехал, я весь день дома просидел! Безобразие", ["complaint_courier"]), HUMAN], account="viktor"),
-    Talk("Юлия Титова", 44, [("Сертификат на 5000 не применяется к заказу", ["promo"]), HUMAN], account="yulia"),
-    Talk("Роман Б.", 41, [("Почему мой регион закрыт для доставки? В прошлом году возили", ["order_status"]), YES, ("Это я и так вижу, позовите человека", ["order_status", "human_request"])], account="roman", channel="vk"),
-    Talk("Дарья Романова", 37, [("Курьер с продуктами опаздывает на сорок минут, мороженое тает", ["express_delivery"]), HUMAN], account="fresh"),
-    Talk("Артём", 33, [("С карты списали дважды: 2990 и ещё раз 2990", ["payment_problem"]), HUMAN], account="block_f"),
-    Talk("Марина Комарова", 29, [("Месяц назад вернула чайник, денег нет. Буду писать в Роспотребнадзор", ["legal_claim"]), HUMAN], account="marina"),
-    Talk("Тимур", 27, [("Мне позвонили якобы от вас и попросили код из смс", ["fraud"]), HUMAN]),
-    Talk("Олег Киселёв", 24, [("Плед не того цвета: заказывал серый, пришёл бежевый", ["return_wrong_item"]), YES, ("Позовите, пожалуйста, специалиста", ["return_wrong_item", "human_request"])], account="oleg", file=("photo", "плед.jpg")),
-    Talk("Мария", 22, [("Где мой заказ 48213? Обещали вчера", ["order_status"]), YES, ("Это я и так вижу, позовите человека", ["order_status", "human_request"])], account="maria", channel="vk", then=answered("boris", "Мария Петровна, посылка прошла сортировку, в Туле будет завтра.", "А точно завтра? В прошлый раз тоже так говорили")),
-    Talk("Света Макарова", 19, [("Хочу добавить к заказу прихватку, ещё не поздно?", ["order_change_items"]), YES, ("Позовите, пожалуйста, специалиста", ["order_change_items", "human_request"])], account="svetlana"),
-    Talk("Константин", 17, [("Нужна справка для отдела полиции по заказу", ["authority_request"]), HUMAN]),
-    Talk("Галина Фёдоровна", 15, [("Здравствуйте. Мой телефон 8 916 555-01-77, перезвоните пожалуйста, в чате мне трудно", ["human_request"]), HUMAN], account="galina"),
-    Talk("Никита", 13, [("Где ребёнку взять подарок, обещали к заказу положить игрушку", ["return_missing_item"]), HUMAN]),
-    Talk("Людмила", 11, [("Отмените наконец заказ, третий раз прошу!", ["order_cancel"]), YES, ("Позовите, пожалуйста, специалиста", ["order_cancel", "human_request"])], account="lyudmila"),
-    Talk("Сергей Кузнецов", 9, [("Хочу заказать кастрюлю и набор ножей одним заказом", ["order_new"]), HUMAN], account="sergey_o", channel="vk"),
-    Talk("Вера Ильина", 8, [("В заказе ошиблись в фамилии: я Ильина, а не Илина", ["order_change_recipient"]), YES, ("Позовите, пожалуйста, специалиста", ["order_change_recipient", "human_request"])], account="vera"),
-    Talk("Дмитрий", 7, [("Курьер звонил, но я был на совещании. Когда привезут заказ 48323?", ["order_status"]), YES, ("Это я и так вижу, позовите человека", ["order_status", "human_request"])], account="dmitry"),
-    Talk("Анна Волкова", 6, [("Премиум списали, хотя я отключала подписку месяц назад", ["premium_subscription"]), HUMAN], account="anna_v"),
-    Talk("Кирилл", 5, [("Продавец не отвечает третий день, товар не отправил", ["seller_question"]), HUMAN], account="kirill"),
-    Talk("Таня Орлова", 4, [("Когда наконец поступит товар? Жду полтора месяца", ["order_status"]), YES, ("Это я и так вижу, позовите человека", ["order_status", "human_request"])], account="tatyana", channel="vk"),
-    Talk("Павел", 3, [("Карта банка не пришла, где она", ["bank_card"]), HUMAN]),
-    Talk("Рената", 2, [("Где мой ЗАКАЗ??? Сколько можно ждать, верните деньги!!!", ["order_status"]), HUMAN]),
-    Talk("Владимир Ф.", 1, [("Добрый день, подскажите по заказу: он всё ещё ждёт поставки?", ["order_status"]), YES, ("Это я и так вижу, позовите человека", ["order_status", "human_request"])], account="vladimir"),
+    Talk("Наталья", 138, [("Доброе утро! Обещали перезвонить вчера, звонка не было", ["case_followup"]), HUMAN], then=solved("anna", "Наталья, простите за вчерашний звонок. Посылка уже в Кирове, её можно забрать.", "case_followup")),
+    Talk("Денис Корж", 124.5, [("у вас промокод ЗИМА не работает", ["promo"]), HUMAN], channel="vk", then=solved("anna", "Промокод ЗИМА действует до воскресенья на заказы от 3000 ₽. Проверьте сумму корзины.", "promo")),
+    Talk("Sveta", 118.2, [("Приложение вылетает, когда открываю корзину", ["tech_issue"]), HUMAN], then=solved("ivan", "Светлана, обновите приложение до версии 5.12: там это исправлено.", "tech_issue")),
+    Talk("Егор", 111, [("Где мой заказ 48303? Посылка лежит на почте?", ["order_status"]), YES, ("Это я и так вижу, позовите человека", ["order_status", "human_request"])], account="nikolay", then=waiting("anna", "Николай Ильич, посылка ждёт вас в отделении 614000. Напишите, удастся ли забрать.", 2)),
+    Talk("Мила", 102.9, [("Спасибо, вопрос решился", ["thanks"]), ("Позовите оператора", ["human_request"]), ("Отменить обращение", ["cancel_request"])]),
+    Talk("Кира Дроздова", 93, [("Рассрочку не одобрили, хотя лимит есть. Почему?", ["fin_installment"]), HUMAN], account="money", then=waiting("lev", "Кира Олеговна, отправил запрос в банк, ответ придёт до завтра.")),
+    Talk("Аркадий", 86.7, [("хочу вернуть деньги за отменённый заказ, когда придут", ["refund_status"]), HUMAN], then=passed("anna", "refund_desk", "Отмена 12 ноября, деньги не пришли. Проверьте перевод по банку.")),
+    Talk("Лена Новикова", 75.9, [("Здравствуйте, можно изменить пункт выдачи? Заказ 48331", ["order_change_address"]), YES, ("Пусть специалист поменяет", ["order_change_address", "human_request"])], account="elena", then=answered("anna", "Елена, да, поменять можно. На какой пункт перенести?", "На Гагарина 5, если можно. Там ближе к дому")),
+    Talk("Гусева Инна", 72.3, [("Нужны закрывающие документы и счёт-фактура на ООО «Строймир»", ["b2b"]), HUMAN], account="stroy", then=taken("nina", "Инна Вадимовна, документы готовлю, пришлю в течение часа.")),
+    Talk("Пётр С.", 66, [("Утюг не греет, второй день мучаюсь", ["return_defect"]), YES, ("Мне нужен человек, а не робот", ["return_defect", "human_request"])], account="petr", channel="vk", file=("photo", "утюг.jpg"), then=declined("ivan", "Нужен коллега, который оформляет обмены.")),
+    Talk("Ольга Белова", 53.4, [("Коробка приехала мятая, сковорода с вмятиной!!! Это уже второй раз", ["return_defect"]), YES, ("Мне нужен человек, а не робот", ["return_defect", "human_request"])], account="olga", file=("photo", "скол.jpg"), then=noted),
+    Talk("Глеб Фролов", 46.2, [("Когда выплата за ролики за октябрь?", ["monetization"]), HUMAN], account="author"),
+    Talk("Рита", 39.9, [("Мне заблокировали аккаунт, ничего не нарушала", ["account_blocked"]), HUMAN], account="block_c"),
+    Talk("Илья", 33.6, [("Прошу зачислить баллы за отзыв, обещали ещё в октябре", ["accruals"]), HUMAN], channel="vk"),
+    Talk("Ирина Павлова", 26.4, [("Сколько хранится посылка в пункте выдачи?", ["delivery_terms"]), ("а если уеду на неделю?", ["not_helpful"]), YES, ("Не то. Дайте специалиста", ["delivery_terms", "human_request"])], account="irina"),
+    Talk("Зоя Аркадьевна", 20.3, [("Добрый день. Мне нужен мой менеджер по поводу подарочной карты", ["human_request"])], account="zoya"),
+    Talk("Alex", 19.2, [("Hello, can I change the delivery address?", ["foreign_language"]), ("operator please", ["human_request"])]),
+    Talk("Виктор", 17.1, [("Какого чёрта курьер не приехал, я весь день дома просидел! Безобразие", ["complaint_courier"]), HUMAN], account="viktor"),
+    Talk("Юлия Титова", 15.4, [("Сертификат на 5000 не применяется к заказу", ["promo"]), HUMAN], account="yulia"),
+    Talk("Роман Б.", 14.3, [("Почему мой регион закрыт для доставки? В прошлом году возили", ["order_status"]), YES, ("Это я и так вижу, позовите человека", ["order_status", "human_request"])], account="roman", channel="vk"),
+    Talk("Дарья Романова", 12.9, [("Курьер с продуктами опаздывает на сорок минут, мороженое тает", ["express_delivery"]), HUMAN], account="fresh"),
+    Talk("Артём", 11.5, [("С карты списали дважды: 2990 и ещё раз 2990", ["payment_problem"]), HUMAN], account="block_f"),
+    Talk("Марина Комарова", 10.1, [("Месяц назад вернула чайник, денег нет. Буду писать в Роспотребнадзор", ["legal_claim"]), HUMAN], account="marina"),
+    Talk("Тимур", 9.4, [("Мне позвонили якобы от вас и попросили код из смс", ["fraud"]), HUMAN]),
+    Talk("Олег Киселёв", 8.4, [("Плед не того цвета: заказывал серый, пришёл бежевый", ["return_wrong_item"]), YES, ("Позовите, пожалуйста, специалиста", ["return_wrong_item", "human_request"])], account="oleg", file=("photo", "плед.jpg")),
+    Talk("Мария", 7.7, [("Где мой заказ 48213? Обещали вчера", ["order_status"]), YES, ("Это я и так вижу, позовите человека", ["order_status", "human_request"])], account="maria", channel="vk", then=answered("boris", "Мария Петровна, посылка прошла сортировку, в Туле будет завтра.", "А точно завтра? В прошлый раз тоже так говорили")),
+    Talk("Света Макарова", 6.6, [("Хочу добавить к заказу прихватку, ещё не поздно?", ["order_change_items"]), YES, ("Позовите, пожалуйста, специалиста", ["order_change_items", "human_request"])], account="svetlana"),
+    Talk("Константин", 5.9, [("Нужна справка для отдела полиции по заказу", ["authority_request"]), HUMAN]),
+    Talk("Галина Фёдоровна", 5.2, [("Здравствуйте. Мой телефон 8 916 555-01-77, перезвоните пожалуйста, в чате мне трудно", ["human_request"]), HUMAN], account="galina"),
+    Talk("Никита", 4.5, [("Где ребёнку взять подарок, обещали к заказу положить игрушку", ["return_missing_item"]), HUMAN]),
+    Talk("Людмила", 3.8, [("Отмените наконец заказ, третий раз прошу!", ["order_cancel"]), YES, ("Позовите, пожалуйста, специалиста", ["order_cancel", "human_request"])], account="lyudmila"),
+    Talk("Сергей Кузнецов", 3.1, [("Хочу заказать кастрюлю и набор ножей одним заказом", ["order_new"]), HUMAN], account="sergey_o", channel="vk"),
+    Talk("Вера Ильина", 2.8, [("В заказе ошиблись в фамилии: я Ильина, а не Илина", ["order_change_recipient"]), YES, ("Позовите, пожалуйста, специалиста", ["order_change_recipient", "human_request"])], account="vera"),
+    Talk("Дмитрий", 2.4, [("Курьер звонил, но я был на совещании. Когда привезут заказ 48323?", ["order_status"]), YES, ("Это я и так вижу, позовите человека", ["order_status", "human_request"])], account="dmitry"),
+    Talk("Анна Волкова", 2.1, [("Премиум списали, хотя я отключала подписку месяц назад", ["premium_subscription"]), HUMAN], account="anna_v"),
+    Talk("Кирилл", 1.8, [("Продавец не отвечает третий день, товар не отправил", ["seller_question"]), HUMAN], account="kirill"),
+    Talk("Таня Орлова", 1.4, [("Когда наконец поступит товар? Жду полтора месяца", ["order_status"]), YES, ("Это я и так вижу, позовите человека", ["order_status", "human_request"])], account="tatyana", channel="vk"),
+    Talk("Павел", 1, [("Карта банка не пришла, где она", ["bank_card"]), HUMAN]),
+    Talk("Рената", 0.7, [("Где мой ЗАКАЗ??? Сколько можно ждать, верните деньги!!!", ["order_status"]), HUMAN]),
+    Talk("Владимир Ф.", 0.3, [("Добрый день, подскажите по заказу: он всё ещё ждёт поставки?", ["order_status"]), YES, ("Это я и так вижу, позовите человека", ["order_status", "human_request"])], account="vladimir"),
 )  # fmt: skip
 
 
@@ -290,6 +290,8 @@ async def fill(world: World, talks: Sequence[Talk] = TALKS) -> None:
     for place, talk in enumerate(talks, start=1):
         await hold(world, talk, f"{500_000 + place}", now)
     world.clock.set(now)
+    async with world.sessions.begin() as session:
+        await targets.fall_due(session, world.desk.pack, now)
     world.events.clear()
 
 
