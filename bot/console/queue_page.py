@@ -19,7 +19,7 @@ from bot.console.parts import Parts, parts_of
 from bot.console.rows import address, order_of, request_row, request_rows
 from bot.console.seat import Seat, seat
 from bot.console.shell import form_token, left, page
-from bot.listing import MOST, NOTHING, PAGE, Counts, Filters, Page, Row, Scope, Tab, Target
+from bot.listing import MOST, NOTHING, PAGE, Filters, Page, Row, Scope, Tab, Target
 from bot.live import Change
 from bot.models import Agent
 
@@ -28,7 +28,7 @@ router = APIRouter()
 
 TITLES = {Tab.WAITING: "Ждут", Tab.MINE: "Мои", Tab.LIVE: "Все", Tab.OVER: "Завершённые", Tab.LATE: "Просрочки"}
 TARGETS = {Target.NEAR: "Скоро", Target.LATE: "Просрочено"}
-PRESSING = 6
+PRESSING = 4
 """Requests that are named in the strip of those whose time is near or over."""
 
 
@@ -102,10 +102,10 @@ class QueueView(View):
 
     async def fragments(self) -> Sequence[h.Element]:
         """Counts, what is pressing, and the rows in order."""
-        pack = self.parts.pack
+        pack, ours = self.parts.pack, replace(self.scope, agent=None)
         async with self.parts.sessions() as session:
-            counted = await listing.counts(session, self.scope)
-            pressed = await listing.pressing(session, self.scope, limit=PRESSING)
+            counted = await listing.counts(session, ours)
+            pressed = await listing.pressing(session, ours, limit=PRESSING)
             made = [_count(Tab.WAITING, sum(counted.waiting.values())), pressing(pressed)]
             if self.scope.everything:
                 made.append(_count(Tab.LIVE, sum(counted.live.values())))
@@ -115,7 +115,7 @@ class QueueView(View):
             needed = await agents.skills_on_shift(session) - self.skills
         late = self.asked.tab is Tab.LATE
         drawn = [request_row(pack, row, lacking=frozenset(needed), late=late) for row in found.rows]
-        return [*made, order_of("rows", found.rows), *drawn, under(self.asked, found, pack, self.scope, counted)]
+        return [*made, order_of("rows", found.rows), *drawn, under(self.asked, found, self.scope)]
 
     async def rows(self, session: Any) -> Page:
         """The list itself."""
@@ -155,8 +155,8 @@ class MineView(View):
         made = [_count(Tab.MINE, len(found.rows), unread=unread), reserved(held), shift_note(person)]
         if not narrowed:
             return made
-        drawn = [request_row(pack, row) for row in found.rows]
-        return [*made, order_of("rows", found.rows), *drawn, under(self.asked, found, pack, scope_of(self.who))]
+        drawn = [request_row(pack, row, own=True) for row in found.rows]
+        return [*made, order_of("rows", found.rows), *drawn, under(self.asked, found, scope_of(self.who))]
 
 
 async def _queue_view(parts: Parts, who: Seat, query: Mapping[str, str]) -> QueueView:
@@ -338,7 +338,7 @@ def _select(name: str, title: str, options: Mapping[str, str], chosen: str) -> h
     ]
 
 
-def under(asked: Asked, found: Page, pack: flows.Pack, scope: Scope, counted: Counts | None = None) -> h.Element:
+def under(asked: Asked, found: Page, scope: Scope) -> h.Element:
     """What stands under the rows: more of them, or why there are none."""
     if found.more:
         return h.div("#under", class_="more")[

@@ -38,10 +38,16 @@ def address(row: Row) -> str:
 
 
 def request_row(
-    pack: flows.Pack, row: Row, *, lacking: frozenset[str] = frozenset(), found: Sequence[str] = (), late: bool = False
+    pack: flows.Pack,
+    row: Row,
+    *,
+    lacking: frozenset[str] = frozenset(),
+    found: Sequence[str] = (),
+    late: bool = False,
+    own: bool = False,
 ) -> h.Element:
     """One request. `lacking`: skills that others have and the reader has not; `found`: words to be marked; `late`: tell how
-    long after its time it was answered."""
+    long after its time it was answered; `own`: the reader's, so it need not be said whose."""
     wanted = sorted(lacking & skills_wanted(pack, row.topic, row.marks)) if lacking else []
     kind = f"request {row.priority}{' unread' if row.unanswered else ''}"
     when, what = _lateness(row, row.target_at) if late and row.target_at else _when(pack, row)
@@ -57,7 +63,7 @@ def request_row(
             words.channel(row.channel),
         ],
         h.div(".where")[h.span(".queue")[words.queue(pack, row.queue)], h.span(".number")[row.number]],
-        h.div(".do")[_do(row, take=not wanted)],
+        h.div(".do")[None if own else _do(row, take=not wanted)],
     ]
 
 

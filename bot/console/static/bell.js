@@ -45,8 +45,10 @@
   // ---------------------------------------------------------------- the browser's notice
   function notice(bell) {
     if (!("Notification" in window) || Notification.permission !== "granted" || document.hasFocus()) return;
-    const shown = new Notification("Новое обращение " + bell.dataset.number, {body: bell.dataset.about, tag: "desk-new", icon: $("link[rel=icon]").href, silent: true});
-    shown.onclick = () => { window.focus(); shown.close(); location.assign("/desk/"); };
+    try {
+      const shown = new Notification("Новое обращение " + bell.dataset.number, {body: bell.dataset.about, tag: "desk-new", icon: $("link[rel=icon]").href, silent: true});
+      shown.onclick = () => { window.focus(); shown.close(); location.assign("/desk/"); };
+    } catch { /* telephones show notices in another way only */ }
   }
   function offer() {
     const button = $("#allow-notices");
