@@ -48,6 +48,7 @@ SENTENCES: dict[type[errors.FirstlineError], str] = {
     errors.TimeTooFar: "Слишком далеко: выберите время в ближайшие три месяца.",
     errors.NotWaiting: "Обращение и так в работе.",
     errors.NotSpam: "Этот чат не отмечен как спам.",
+    errors.AlreadySent: "Сообщение уже отправлено или отправляется.",
     errors.CustomerWrote: "Клиент успел написать: сначала прочитайте его сообщение.",
     # cases, calls, priority, joining
     errors.CaseCategoryUnknown: "Выберите вид задачи из списка.",

@@ -26,7 +26,7 @@ class Can:
     answer: bool = False
     step_in: bool = False
     manage: bool = False
-    # change its priority, join it, mark it as spam
+    # change its priority; whoever has it may join it or mark it as spam too
     why_not: str = ""
     # why they cannot answer
 
@@ -46,9 +46,9 @@ TRANSFER, RESOLVE, WAIT = (
     Action("wait", "Ждём клиента", "w"),
 )
 OWN = (
-    Action("decline", "Вернуть в очередь"),
-    Action("case", "Обращение или задача"),
-    Action("callback", "Перезвонить"),
+    Action("give-back", "Вернуть в очередь"),
+    Action("case", "Задача на потом"),
+    Action("call-back", "Перезвонить"),
 )
 MANAGE = (Action("priority", "Приоритет"), Action("join", "Объединить"), Action("spam", "Спам"))
 
@@ -75,7 +75,7 @@ def can(dossier: Dossier, person: Agent, now: datetime) -> Can:
         elif not serves:
             why = "Эта очередь не ваша."
         else:
-            return Can(mine=False, take=True, manage=True, why_not="Возьмите обращение, чтобы ответить.")
+            return Can(mine=False, take=True, manage=leads, why_not="Возьмите обращение, чтобы ответить.")
         return Can(mine=False, manage=leads and live and person.on_shift, why_not=why)
     if request.state in IN_HAND:
         who = dossier.agent.title if dossier.agent else "другой специалист"
@@ -141,29 +141,29 @@ def _times(dossier: Dossier) -> Iterator[h.Node]:
         yield h.span(".dim")["срок: ", left(request.due.isoformat())]
 
 
-def bar(dossier: Dossier, allowed: Can, pack: flows.Pack) -> h.Element:
+def bar(dossier: Dossier, allowed: Can, person: Agent) -> h.Element:
     """The buttons of what can be done now; each but the first opens a dialog."""
     number, planned = dossier.request.number, dossier.planned
     if planned is not None:
-        return h.div("#actions.actions")[_planned(dossier)]
+        return h.div("#actions.actions")[_planned(dossier, person)]
     shown: list[h.Node] = []
     if allowed.take:
-        address = f"/desk/requests/{number}/take"
-        shown.append(
-            h.form(method="post", action=address, hx_post=address, hx_swap="none")[
-                h.button(".primary", data_key="t", data_key_title="Взять обращение")[
-                    "Взять", h.kbd(aria_hidden="true")["T"]
-                ]
-            ]
-        )
+        shown.append(_does(number, "take", "Взять", "t", "primary"))
     if allowed.step_in:
-        shown.append(_opens(number, Action("step_in", "Взять на себя", "t"), "primary"))
+        shown.append(_opens(number, Action("step-in", "Взять на себя", "t"), "primary"))
     more: tuple[Action, ...] = ()
     if allowed.mine and allowed.answer:
-        shown += [_opens(number, one) for one in (TRANSFER, RESOLVE, WAIT)]
-        more += OWN
+        waits = dossier.request.state == State.WAITING_CUSTOMER
+        shown += [_opens(number, one) for one in (TRANSFER, RESOLVE, *(() if waits else (WAIT,)))]
+        if waits:
+            shown.append(_does(number, "resume", "Снова в работу"))
+        if dossier.request.call_phone:
+            shown.append(_opens(number, Action("called", "Звонок сделан")))
+        more += (*((WAIT,) if waits else ()), *OWN)
     if allowed.manage:
-        more += MANAGE
+        more += MANAGE if allowed.mine else MANAGE[:1]
+    if dossier.conversation.spam_at is not None and person.role in ("supervisor", "admin"):
+        shown.append(_does(number, "not-spam", "Это не спам"))
     if more:
         shown.append(
             h.details(".menu")[
@@ -172,6 +172,16 @@ def bar(dossier: Dossier, allowed: Can, pack: flows.Pack) -> h.Element:
             ]
         )
     return h.div("#actions.actions", role="group", aria_label="Действия")[shown]
+
+
+def _does(number: str, action: str, title: str, key: str | None = None, kind: str = "") -> h.Element:
+    """A button that does something at once. The token of the form is sent by the page's script."""
+    address = f"/desk/requests/{number}/{action}"
+    return h.form(method="post", action=address, hx_post=address, hx_swap="none")[
+        h.button(class_=kind or None, data_key=key, data_key_title=title if key else None)[
+            title, h.kbd(aria_hidden="true")[key.upper()] if key else None
+        ]
+    ]
 
 
 def _opens(number: str, action: Action, kind: str = "") -> h.Element:
@@ -183,22 +193,17 @@ def _opens(number: str, action: Action, kind: str = "") -> h.Element:
 
 PLANNED = {
     "transfer": "Передаём", "resolve": "Отмечаем решённым", "decline": "Возвращаем в очередь", "wait": "Ждём клиента",
-    "case": "Создаём обращение", "callback": "Назначаем звонок", "priority": "Меняем приоритет", "join": "Объединяем",
-    "spam": "Отмечаем как спам",
+    "open_case": "Создаём задачу", "call_back": "Записываем звонок", "called": "Отмечаем звонок",
+    "prioritise": "Меняем приоритет", "join": "Объединяем", "spam": "Отмечаем как спам",
 }  # fmt: skip
 
 
-def _planned(dossier: Dossier) -> h.Node:
+def _planned(dossier: Dossier, person: Agent) -> list[h.Node]:
     planned = dossier.planned
     assert planned is not None
-    address = f"/desk/requests/{dossier.request.number}/undo"
     return [
         h.span(role="status")[f"{PLANNED.get(planned.action, 'Выполняем')} через ", _countdown(planned.due)],
-        h.form(method="post", action=address, hx_post=address, hx_swap="none")[
-            h.button(".primary", data_key="z", data_key_title="Отменить действие")[
-                "Отменить", h.kbd(aria_hidden="true")["Z"]
-            ]
-        ],
+        _does(dossier.request.number, "undo", "Отменить", "z", "primary") if planned.agent_id == person.id else None,
     ]
 
 

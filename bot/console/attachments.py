@@ -11,12 +11,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
 
 from bot import audit, files
-from bot.console import refusals, shell
+from bot.console import shell
 from bot.console.parts import parts_of
 from bot.console.seat import Seat, seat
 from bot.console.transcript import PICTURE_BYTES, PICTURES, SOUNDS
 from bot.errors import FileGone, FileStoreUnavailable, FileUnknown
 from bot.models import File
+from bot.sentences import sentence
 
 Signed = Annotated[Seat, Depends(seat)]
 
@@ -42,7 +43,7 @@ async def save(request: Request, file_id: int, person: Signed) -> Response:
                 data={"file": file_id}, address=person.address,
             )  # fmt: skip
     except (FileUnknown, FileGone, FileStoreUnavailable) as error:
-        return shell.refused(request, person, refusals.refusal(error), status=error.status)
+        return shell.refused(request, person, sentence(error), status=error.status)
     return StreamingResponse(found.pieces, headers=dict(found.headers))
 
 

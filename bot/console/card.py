@@ -116,7 +116,8 @@ def _promised(request: Request, summary: Mapping[str, Any]) -> h.Node:
         h.li[one.get("what"), [" · ", left(str(one["due"]))] if one.get("due") and request.ended_at is None else None]
         for one in summary.get("promised") or ()
     ]
-    if request.due is not None and request.ended_at is None:
+    promised = {str(one.get("due")) for one in summary.get("promised") or ()}
+    if request.due is not None and request.ended_at is None and request.due.isoformat() not in promised:
         told.append(h.li["Ответить клиенту · ", left(request.due.isoformat())])
     return h.ul[told] if told else None
 

@@ -48,7 +48,7 @@ def box(dossier: Dossier, allowed: Can, seat: Seat, pack: flows.Pack, draft: Dra
                 h.textarea(
                     "#reply-text", name="text", rows="3", lang="ru", spellcheck="true", autocomplete="off", maxlength="20000",
                     aria_describedby="reply-hint", data_key="e", data_key_title="Писать ответ",
-                    placeholder="Ответ клиенту. «/» вставит готовую фразу",
+                    placeholder="Ответ клиенту, «/» — готовые фразы",
                 )["\n", draft.text if draft else ""],
                 _palette(number),
             ],

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import FormData, UploadFile
 
 from bot import audit, conversations, desk, dossier, drafts, outgoing_files, repeats
-from bot.console import filling, refusals, reply_box, shell
+from bot.console import filling, reply_box, shell
 from bot.console.parts import Parts, parts_of
 from bot.console.seat import Seat, seat
 from bot.desk.again import send_again
@@ -22,6 +22,7 @@ from bot.errors import FileRefused, FileStoreUnavailable, NotFound, Refused
 from bot.models import Agent, Conversation
 from bot.models import Request as Asked
 from bot.outgoing_files import Kept
+from bot.sentences import sentence
 
 MOST_FILES = 10
 READ = 256 * 1024
@@ -61,7 +62,7 @@ async def reply(request: Request, number: str, person: Signed) -> Response:
             async with parts.sessions.begin() as session:
                 await _once(session, parts, asked, person, text, form, kept, internal=internal)
         except (Refused, NotFound, FileRefused, FileStoreUnavailable) as error:
-            return shell.refused(request, person, refusals.refusal(error), status=error.status)
+            return shell.refused(request, person, sentence(error), status=error.status)
     if not shell.is_htmx(request):
         return shell.go(request, reply_box.of_request(asked))
     return shell.fragments(reply_box.nonce(), reply_box.no_warning(), trigger="reply-sent")
@@ -136,7 +137,7 @@ async def hold(request: Request, number: str, person: Signed) -> Response:
                 )
                 await _noted(session, parts, asked, person, "hold", {"form": _mark(form, name), "phrase": name})
     except (Refused, NotFound) as error:
-        return shell.refused(request, person, refusals.refusal(error), status=error.status)
+        return shell.refused(request, person, sentence(error), status=error.status)
     if not shell.is_htmx(request):
         return shell.go(request, reply_box.of_request(asked))
     return shell.fragments(reply_box.nonce(), trigger="hold-sent")
@@ -184,7 +185,7 @@ async def again(request: Request, number: str, message_id: int, person: Signed) 
             )
             await _noted(session, parts, asked, person, "send_again", {"line": message_id})
     except (Refused, NotFound) as error:
-        return shell.refused(request, person, refusals.refusal(error), status=error.status)
+        return shell.refused(request, person, sentence(error), status=error.status)
     if not shell.is_htmx(request):
         return shell.go(request, reply_box.of_request(asked))
     return Response(status_code=204)

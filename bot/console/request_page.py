@@ -65,7 +65,7 @@ async def request_page(request: Request, number: str, person: Signed) -> Respons
     return shell.page(
         person,
         f"{name} {action_bar.customer_name(file)}",
-        h.div(".request-top")[shown.head(parts), shown.bar(parts)],
+        h.div(".request-top")[shown.head(parts), shown.bar()],
         h.div(".request")[
             h.div(".side")[
                 h.details(".fold", open=True)[h.summary["Сводка"], card.card(file, parts.pack, now)],
@@ -126,9 +126,9 @@ class Shown:
         """The head of the page."""
         return action_bar.head(self.file, self.allowed, self.person, parts.pack, parts.clock.now())
 
-    def bar(self, parts: Parts) -> h.Element:
+    def bar(self) -> h.Element:
         """The buttons."""
-        return action_bar.bar(self.file, self.allowed, parts.pack)
+        return action_bar.bar(self.file, self.allowed, self.person)
 
     async def looks(self, session: AsyncSession, parts: Parts, stream: dossier.Stream) -> transcript.Looks:
         """What the lines look like."""
@@ -183,7 +183,7 @@ class RequestView:
             *transcript.pieces(stream, looks),
             typing(shown.file, self._typing),
             shown.head(parts),
-            shown.bar(parts),
+            shown.bar(),
             card.card(shown.file, parts.pack, parts.clock.now()),
             reply_box.state(shown.allowed),
             reply_box.clock(shown.file, shown.allowed),

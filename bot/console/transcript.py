@@ -283,23 +283,31 @@ def _told(event: RequestEvent, looks: Looks) -> str | None:
         case "solved":
             ended = "Решено" if data.get("resolution") == "solved" else "Завершено без решения"
             return f"{ended}{by}"
-        case "priority":
-            to = words.PRIORITIES.get(str(data.get("priority") or data.get("to")), "")
-            return f"Приоритет: {to.lower()}{f' ({who})' if who else ''}" if to else f"Приоритет изменён{by}"
-        case "marked" | "rated":
+        case "prioritised":
+            to = words.PRIORITIES.get(str(data.get("to")), "")
+            why = f". {data['reason']}" if data.get("reason") else ""
+            return f"Приоритет «{to}»{by}{why}"
+        case "assigned" if data.get("given"):
+            return f"Назначено{by}"
+        case "joined":
+            return f"Сюда присоединено {data.get('request', 'другое обращение')}{by}"
+        case "joined_into":
+            return f"Присоединено к {data.get('into', 'другому обращению')}{by}"
+        case "called":
+            return f"Клиенту позвонили{by}"
+        case "marked":
             return f"Клиент поставил оценку {data.get('mark')}" if data.get("mark") else "Клиент поставил оценку"
     return f"{EVENTS[event.kind]}{by}" if event.kind in EVENTS else None
 
 
 EVENTS = {
-    "assigned": "Взято в работу", "given": "Назначено", "declined": "Возвращено в очередь", "resumed": "Клиент ответил, снова в работе",
+    "assigned": "Взято в работу", "declined": "Возвращено в очередь", "resumed": "Снова в работе",
     "reopened": "Клиент вернулся, обращение снова открыто", "closed": "Закрыто", "cancelled": "Клиент отменил обращение",
     "shift_over": "Смена закончилась, обращение вернулось в очередь", "away": "Специалист не на связи, обращение вернулось в очередь",
     "wait_over": "Срок ожидания клиента вышел", "claim_over": "Личный менеджер не взял, обращение для всех",
     "overdue": "Обещанный срок прошёл", "warned": "Скоро выйдет срок первого ответа", "breached": "Срок первого ответа вышел",
-    "spam": "Отмечено как спам", "joined": "Объединено с другим обращением", "case": "Создано обращение", "callback": "Назначен звонок",
-    "stepped_in": "Старший взял на себя", "taken_over": "Старший взял на себя", "queue_opened": "Очередь открылась",
-    "undone": "Действие отменено",
+    "spam": "Отмечено как спам", "not_spam": "Отметка «спам» снята", "case_opened": "Создана задача", "call_promised": "Обещан звонок",
+    "stepped_in": "Старший взял на себя", "queue_opened": "Очередь открылась", "mark_commented": "Клиент пояснил оценку",
 }  # fmt: skip
 
 

@@ -69,7 +69,7 @@
   // ---------------------------------------------------------------- reply or note
   function mode() {
     form.classList.toggle("note", internal());
-    area.placeholder = internal() ? "Заметка для коллег. Клиент её не увидит" : "Ответ клиенту. «/» вставит готовую фразу";
+    area.placeholder = internal() ? "Заметка для коллег. Клиент её не увидит" : "Ответ клиенту, «/» — готовые фразы";
     $("#reply-send").textContent = internal() ? "Сохранить заметку" : "Отправить";
   }
   form.addEventListener("change", (event) => { if (event.target.name === "mode") { mode(); keep(); area.focus(); } });
@@ -107,6 +107,7 @@
   });
   // A draft that is on its way must not be stored after the reply has taken it away.
   form.addEventListener("htmx:confirm", (event) => {
+    if (event.detail.elt !== form) return;
     event.preventDefault();
     if (busy || $("#reply-send").disabled || (!area.value.trim() && !picked.items.length)) return;
     busy = true;
@@ -133,7 +134,7 @@
       busy = true;
       hold.disabled = true;
       const nonce = form.elements.nonce.value;
-      htmx.ajax("POST", base + "/hold", {source: hold, target: "#reply-state", swap: "none", values: {name: hold.dataset.hold, nonce, form_token: token()}})
+      htmx.ajax("POST", base + "/hold", {source: "#reply-state", target: "#reply-state", swap: "none", values: {name: hold.dataset.hold, nonce, form_token: token()}})
         .finally(() => { busy = false; may(); });
     }
   });
@@ -201,16 +202,21 @@
     if (tokens.every((token) => begins(one.key.split("\n")[0], token))) return 8 + one.fits;
     if (tokens.every((token) => begins(one.key, token))) return 6 + one.fits;
     if (tokens.every((token) => one.key.includes(token))) return 4 + one.fits;
+    return 0;
+  }
+  // The last resort: the letters stand in the title, in this order.
+  function scattered(one, wanted) {
     let at = 0;
-    for (const letter of wanted.replaceAll(" ", "")) { at = title.indexOf(letter, at) + 1; if (!at) return 0; }
+    for (const letter of wanted.replaceAll(" ", "")) { at = plain(one.title).indexOf(letter, at) + 1; if (!at) return 0; }
     return 1 + one.fits;
   }
   function filter() {
     if (phrases === null) return;
     const typed = plain(find.value.trim());
-    const rank = (wanted) => phrases.map((one, place) => [score(one, wanted), place, one]).filter(([points]) => points > 0);
+    const rank = (wanted, points = score) => phrases.map((one, place) => [points(one, wanted), place, one]).filter(([many]) => many > 0);
     let ranked = rank(typed);
     if (!ranked.length && typed) ranked = rank(swapped(typed));
+    if (!ranked.length && typed.length > 2) ranked = rank(typed, scattered);
     shown = ranked.sort((a, b) => b[0] - a[0] || a[1] - b[1]).map(([, , one]) => one);
     choices.replaceChildren(...shown.map((one, place) => {
       const item = document.createElement("li"), title = document.createElement("b"), text = document.createElement("span");
@@ -241,7 +247,8 @@
     area.dispatchEvent(new Event("input", {bubbles: true}));
   }
   function insert(one) {
-    if (!one || !one.text) return;
+    if (!one) return;
+    if (!one.text) { none.textContent = `Фразу «${one.title}» вставить нельзя, не хватает: ${one.missing.join(", ")}.`; return; }
     quick.hidden = true;
     put(one.text);
   }

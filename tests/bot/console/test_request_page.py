@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import select, update
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 
 from bot import desk
 from bot.errors import Rejected
@@ -132,8 +132,8 @@ class TestButtons:
         mine, other, leads = [await opened(taken, name) for name in ("anna", "boris", "vera")]
         assert f"{PAGE}/dialog/resolve" in mine
         assert f"{PAGE}/dialog/resolve" not in other
-        assert f"{PAGE}/dialog/step_in" in leads
-        assert f"{PAGE}/dialog/step_in" not in other
+        assert f"{PAGE}/dialog/step-in" in leads
+        assert f"{PAGE}/dialog/step-in" not in other
         assert "Вы наблюдаете" in leads
         assert "Вы наблюдаете" not in mine
         assert "Клиенту отвечает Анна" in other
@@ -288,6 +288,20 @@ class TestAround:
         assert "всё объяснили" in html
 
 
+async def hears(socket: ClientConnection, words: str) -> str:
+    """What the page is told until it is told this."""
+    async with asyncio.timeout(10):
+        while words not in (told := str(await socket.recv())):
+            pass
+    return told
+
+
+def live(pages: Pages, name: str, html: str) -> connect:
+    """The socket of an open page."""
+    query = html.split('data-live="')[1].split('"')[0].replace("&amp;", "&")
+    return connect(pages.address.replace("http", "ws") + query, additional_headers={"X-Test-Agent": name})
+
+
 class TestLive:
     async def test_a_new_line_sends_its_piece_and_what_it_changes(self, taken: Pages) -> None:
         async with taken.world.sessions.begin() as session:
@@ -295,35 +309,28 @@ class TestLive:
             assert talk is not None
             for number in range(45):
                 session.add(Message(conversation_id=talk.id, sender="customer", at=taken.world.clock.now(), text=f"{number}!"))  # fmt: skip
-        html = await opened(taken)
-        query = html.split('data-live="')[1].split('"')[0].replace("&amp;", "&")
-        address = taken.address.replace("http", "ws") + query
-        async with connect(address, additional_headers={"X-Test-Agent": "anna"}) as socket:
-            whole = await asyncio.wait_for(socket.recv(), 10)
-            assert 'id="piece-0"' in str(whole)
-            assert "<textarea" not in str(whole)
+        async with live(taken, "anna", await opened(taken)) as socket:
+            whole = await hears(socket, 'id="piece-0"')
+            assert 'id="card"' in whole
+            assert "<textarea" not in whole  # what is being written is never touched
             taken.world.clock.forward(minutes=1)
             await taken.world.receive(taken.world.incoming("c1", text="ещё вопрос"))
-            told = str(await asyncio.wait_for(socket.recv(), 10))
-            while "ещё вопрос" not in told:
-                told += str(await asyncio.wait_for(socket.recv(), 10))
-            assert 'id="piece-0"' not in told
+            assert 'id="piece-0"' not in await hears(socket, "ещё вопрос")
             taken.parts.live.tell(Change(kind="typing", conversation=talk.id))
-            while "печатает" not in told:
-                told = str(await asyncio.wait_for(socket.recv(), 10))
-            assert "piece-" not in told
+            assert "piece-" not in await hears(socket, "печатает")
 
     async def test_the_page_of_another_says_that_it_was_taken(self, pages: Pages) -> None:
         for name in ("anna", "boris"):
             await pages.world.agent(name, title=name.title())
         await pages.world.say("c1", "мастера")
-        html = await opened(pages, "boris")
-        query = html.split('data-live="')[1].split('"')[0].replace("&amp;", "&")
-        address = pages.address.replace("http", "ws") + query
-        async with connect(address, additional_headers={"X-Test-Agent": "boris"}) as socket:
-            await asyncio.wait_for(socket.recv(), 10)
+        async with live(pages, "boris", await opened(pages, "boris")) as socket:
+            await hears(socket, "Возьмите обращение")
             await pages.world.take("anna")
-            told = ""
-            while "Клиенту отвечает Anna" not in told:
-                told += str(await asyncio.wait_for(socket.recv(), 10))
-            assert 'data-answer="false"' in told
+            assert 'data-answer="false"' in await hears(socket, "Клиенту отвечает Anna")
+
+    async def test_another_request_of_ones_own_changes_nothing(self, taken: Pages) -> None:
+        async with live(taken, "anna", await opened(taken)) as socket:
+            await hears(socket, 'id="piece-0"')
+            await taken.world.say("c2", "мастера")
+            await taken.world.receive(taken.world.incoming("c1", text="моё"))
+            assert "T-1002" not in await hears(socket, "моё")

@@ -1,0 +1,205 @@
+"""The request page in a real browser: what is written is never lost, never doubled, and found by a few letters."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, async_playwright, expect
+from sqlalchemy import select
+
+from bot import desk
+from bot.models import Message, Request
+from tests.bot.world import World
+from tests.e2e.console.seed import TALKS, fill, shop_world
+from tests.e2e.console.served import served
+
+WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+
+
+@dataclass
+class Desk:
+    """A desk with one talk in Anna's hands, and a browser."""
+
+    world: World
+    address: str
+    browser: Browser
+    number: str
+    chat: str = "500001"
+
+    async def page(self, name: str = "anna", **more: object) -> Page:
+        """The request's page, opened by an agent."""
+        context = await self.browser.new_context(**{"viewport": WIDE, "locale": "ru-RU", **more})  # type: ignore[arg-type]
+        await context.add_cookies([{"name": "sits", "value": name, "url": self.address}])
+        page = await context.new_page()
+        await page.goto(f"{self.address}/desk/requests/{self.number}")
+        await expect(page.locator("#lines .line").first).to_be_visible()
+        return page
+
+    async def said(self) -> list[str]:
+        """What agents have written in the talk, notes too."""
+        return list(await self.world.rows(select(Message.text).where(Message.sender.in_(("agent", "note"))).order_by(Message.id)))  # fmt: skip
+
+
+@pytest.fixture
+async def shop(address: str, tmp_path: Path) -> AsyncIterator[Desk]:
+    async with shop_world(address, tmp_path) as world, async_playwright() as play:
+        await fill(world, [one for one in TALKS if one.name == "Лена Новикова"])
+        number = (await world.rows(select(Request.number)))[0]
+        async with served(world, tmp_path) as at:
+            browser = await play.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+            try:
+                yield Desk(world, at, browser, number)
+            finally:
+                await browser.close()
+
+
+async def test_a_draft_survives_a_reload_and_an_update_of_the_page(shop: Desk) -> None:
+    page = await shop.page()
+    text = page.locator("#reply-text")
+    await text.fill("Елена, перенес")
+    await expect(page.locator("#reply-saved")).to_have_text("Черновик сохранён")
+    await page.reload()
+    await expect(text).to_have_value("Елена, перенес")
+    await text.focus()
+    await page.keyboard.press("End")
+    await shop.world.receive(shop.world.incoming(shop.chat, text="Вы тут?"))
+    await expect(page.locator("#lines")).to_contain_text("Вы тут?")
+    await page.keyboard.type("у сегодня")
+    await expect(text).to_have_value("Елена, перенесу сегодня")
+
+
+async def test_a_phrase_is_found_by_letters_and_several_go_into_one_reply(shop: Desk) -> None:
+    page = await shop.page()
+    text = page.locator("#reply-text")
+    await text.focus()
+    await page.keyboard.type("/")
+    await expect(page.locator("#quick-find")).to_be_focused()
+    await page.keyboard.type("вижу зак")
+    await expect(page.locator("#quick-list [aria-selected=true] b")).to_have_text("Вижу заказ")
+    await page.keyboard.press("Enter")
+    await expect(text).to_be_focused()
+    await page.keyboard.type(" /")
+    await page.keyboard.type("xnj-yb,elm")  # «что-нибудь» with the keyboard in English
+    await expect(page.locator("#quick-list [aria-selected=true] b")).to_have_text("Что-нибудь ещё?")
+    await page.keyboard.press("Enter")
+    await expect(text).to_have_value(
+        "Вижу ваш заказ № 48331 от 17 ноября: Набор полотенец. Могу ещё чем-нибудь помочь?"
+    )
+    await page.keyboard.type(" /")
+    await page.keyboard.type("трек-номер")
+    await expect(page.locator("#quick-list [aria-selected=true]")).to_contain_text("не хватает: трек-номер")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#quick")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(text).to_be_focused()
+
+
+async def test_what_is_sent_in_haste_is_sent_once(shop: Desk) -> None:
+    page = await shop.page()
+    await page.locator("#reply-text").fill("Да, сделаю")
+    for _ in range(3):
+        await page.keyboard.press("Control+Enter")
+    await expect(page.locator("#reply-text")).to_have_value("")
+    await expect(page.locator("#lines")).to_contain_text("Да, сделаю")
+    await page.locator("label", has_text="Заметка").first.click()
+    await page.locator("#reply-text").fill("проверить завтра")
+    await page.locator("#reply-send").dblclick()
+    await expect(page.locator("#lines .note").last).to_contain_text("проверить завтра")
+    assert [one for one in await shop.said() if one in ("Да, сделаю", "проверить завтра")] == [
+        "Да, сделаю",
+        "проверить завтра",
+    ]
+
+
+@pytest.mark.rule("L2-12")
+async def test_a_known_question_waits_for_a_second_thought(shop: Desk) -> None:
+    page = await shop.page()
+    await page.locator("#reply-text").fill("Как вас зовут?")
+    await page.keyboard.press("Control+Enter")
+    await expect(page.locator("#reply-warning")).to_contain_text("Елена Викторовна")
+    await expect(page.locator("#reply-text")).to_have_value("Как вас зовут?")
+    assert "Как вас зовут?" not in await shop.said()
+    await page.get_by_role("button", name="Всё равно отправить").click()
+    await expect(page.locator("#reply-text")).to_have_value("")
+    assert "Как вас зовут?" in await shop.said()
+
+
+@pytest.mark.rule("L2-11")
+async def test_a_phrase_of_patience_goes_by_one_click(shop: Desk) -> None:
+    page = await shop.page()
+    await page.locator("#reply-text").fill("ещё пишу")
+    await page.get_by_role("button", name="Смотрю заказ").click()
+    await expect(page.locator("#reply-clock")).to_contain_text("попросили подождать")
+    await expect(page.locator("#reply-text")).to_have_value("ещё пишу")
+    assert (await shop.said())[-1] in ("Секунду, смотрю заказ.", "Уже смотрю заказ, одну минуту.")
+
+
+async def test_new_lines_follow_the_reader_only_at_the_end(shop: Desk) -> None:
+    page = await shop.page()
+    lines, pill = page.locator("#lines"), page.locator("#new-lines")
+    await lines.evaluate("node => { node.scrollTop = 0; }")
+    await page.wait_for_function("document.querySelector('#lines').scrollTop === 0")
+    await shop.world.receive(shop.world.incoming(shop.chat, text="Первая новая"))
+    await expect(pill).to_be_visible()
+    assert await lines.evaluate("node => node.scrollTop") == 0
+    await pill.click()
+    await expect(pill).to_be_hidden()
+    await shop.world.receive(shop.world.incoming(shop.chat, text="Вторая новая"))
+    await expect(page.get_by_text("Вторая новая")).to_be_in_viewport()
+    await expect(pill).to_be_hidden()
+
+
+async def test_a_picture_is_pasted_and_sent(shop: Desk) -> None:
+    page = await shop.page()
+    await page.locator("#reply-text").fill("Вот так")
+    await page.locator("#reply-text").evaluate(
+        """async (node) => {
+          const canvas = new OffscreenCanvas(60, 40), drawn = canvas.getContext("2d");
+          drawn.fillRect(0, 0, 30, 30);
+          const data = new DataTransfer();
+          data.items.add(new File([await canvas.convertToBlob({type: "image/png"})], "снимок.png", {type: "image/png"}));
+          node.dispatchEvent(new ClipboardEvent("paste", {clipboardData: data, bubbles: true, cancelable: true}));
+        }"""
+    )
+    await expect(page.locator("#reply-files li")).to_have_count(1)
+    await page.keyboard.press("Control+Enter")
+    picture = page.locator("#lines .agent .photo img")
+    await expect(picture).to_be_visible()
+    await page.wait_for_function("document.querySelector('#lines .agent .photo img').naturalWidth === 60")
+    await expect(page.locator("#reply-files li")).to_have_count(0)
+
+
+async def test_what_is_written_stays_when_a_supervisor_steps_in(shop: Desk) -> None:
+    page = await shop.page()
+    await page.locator("#reply-text").fill("Почти дописала")
+    async with shop.world.sessions() as session:
+        request = await session.scalar(select(Request))
+    assert request is not None
+    await shop.world.do(
+        desk.step_in,
+        shop.world.desk,
+        "boris",
+        request.conversation_id,
+        now=shop.world.clock.now(),
+        request_id=request.id,
+    )
+    await expect(page.locator("#reply-state")).to_contain_text("Клиенту отвечает")
+    await expect(page.locator("#reply-send")).to_be_disabled()
+    await expect(page.locator("#reply-text")).to_have_value("Почти дописала")
+
+
+@pytest.mark.parametrize("look", [{"viewport": WIDE}, {"viewport": PHONE, "color_scheme": "dark"}])
+async def test_nothing_serious_stands_in_the_way_of_a_screen_reader(shop: Desk, look: dict[str, object]) -> None:
+    page = await shop.page(**look)
+    await expect(page.locator("#orders")).not_to_have_attribute("aria-busy", "true")
+    await page.get_by_role("button", name="Фразы").click()
+    await expect(page.locator("#quick-list li").first).to_be_visible()
+    found = await Axe().run(page)
+    wrong = [one for one in found.response["violations"] if one["impact"] in ("serious", "critical")]
+    assert not wrong, [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in wrong]
+    width = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert width == 0
