@@ -173,7 +173,7 @@ class Assistant:
         # of attachments
         self.post = delivery.Post(
             sessions=self.sessions, channels=self.channels, jobs=self.jobs, clock=self.clock, paces=self.paces,
-            files=self.store,
+            files=self.store, cancel=content.pack.cancels,
         )  # fmt: skip
         self.tools = turns.Tools(
             desk=self.desk, nlu=nlu, crm=TimedCrm(self.crm, settings.crm_timeout), clock=self.clock, quiet=timedelta(seconds=self.quiet),

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, text
+from sqlalchemy import Select, select, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -46,6 +46,9 @@ ATTEMPT, FILE_ATTEMPT = timedelta(seconds=12), timedelta(seconds=FILE_TIMEOUT + 
 """An attempt without a result may still be under way for so long; then whoever began it is dead."""
 STORE_AWAY = 15.0
 """Seconds until a file whose store did not answer is tried again."""
+EDITABLE = timedelta(hours=24)
+"""VK lets a message be changed for so long."""
+MOST_WITHDRAWN = 10
 STORE_PAUSE = 0.5
 SETTLED = 5.0
 """Seconds after a start of PostgreSQL in which those who were cut off write down what came of their attempts."""
@@ -65,6 +68,8 @@ class Post:
     clock: Clock
     files: FileStore | None = None
     # where agents' own files are read from
+    cancel: str | None = None
+    # value of the button that takes a request back: it goes when an agent has joined (CX-03)
     paces: pace.Paces = field(default_factory=dict)
     # how fast each channel may go; one that is not named goes as fast as it can
 
@@ -78,6 +83,8 @@ class _Attempt:
     number: int
     file: ToSend | None = None
     # its bytes are read when it is sent
+    joined: bool = False
+    # it tells something of a request that an agent has in hand
 
 
 @dataclass(slots=True)
@@ -111,6 +118,8 @@ async def deliver(post: Post, conversation_id: int) -> int:
                 outcome = await _send(post, step)
                 now = _Round(tried=(step, outcome))
                 sent += isinstance(outcome, str)
+                if step.joined and isinstance(outcome, str):
+                    await _withdraw(post, conversation_id, step)
 
 
 async def _keep_on(post: Post, conversation_id: int, now: _Round) -> _Attempt | float | None:
@@ -174,7 +183,8 @@ async def _next(session: AsyncSession, post: Post, conversation_id: int, paced: 
         message.attempts += 1
         outgoing = _outgoing(conversation, message)
         message.numbered = post.channels[name].numbers(outgoing)
-        return _Attempt(name, outgoing, message.attempts, file)
+        joined = message.sender == Sender.SYSTEM and conversation.owner == Owner.AGENT
+        return _Attempt(name, outgoing, message.attempts, file, joined)
     return None
 
 
@@ -318,6 +328,41 @@ def _sent(session: AsyncSession, conversation: Conversation, message: Message, e
         **{"from": message.sender}, text=message.text, buttons=[one["title"] for one in message.buttons],
         rules=message.rules, name=message.agent,
     )  # fmt: skip
+
+
+# ----------------------------------------------------------------------------------------------------- taking buttons back
+async def _withdraw(post: Post, conversation_id: int, after: _Attempt) -> None:
+    """Take away the buttons that took the request back, now that the customer reads that somebody has joined (CX-03).
+
+    Once for each message, whatever comes of it: a press of one that stays is answered.
+    """
+    if post.cancel is None:
+        return
+    now = post.clock.now()
+    offering = (
+        select(Message)
+        .where(
+            Message.conversation_id == conversation_id, Message.id < after.message.id, Message.delivery == Delivery.SENT,
+            Message.buttons.contains([{"value": post.cancel}]), Message.withdrawn_at.is_(None),
+            Message.sent_at > now - EDITABLE,
+        )
+        .order_by(Message.id.desc())
+        .limit(MOST_WITHDRAWN)
+        .with_for_update(skip_locked=True)
+    )  # fmt: skip
+    async with post.sessions.begin() as session:
+        conversation = await session.get_one(Conversation, conversation_id)
+        found = [(_outgoing(conversation, one), one.message_id) for one in await _marked(session, offering, now)]
+    for message, sent in found:
+        if sent is not None:
+            await post.channels[after.channel].withdraw(message, sent)
+
+
+async def _marked(session: AsyncSession, offering: Select[Message], now: datetime) -> list[Message]:
+    messages = list(await session.scalars(offering))
+    for message in messages:
+        message.withdrawn_at = now
+    return messages
 
 
 # --------------------------------------------------------------------------------------------------- from within a turn

@@ -448,6 +448,11 @@ class Pack(Part):
     places: dict[str, tuple[str, int]] = Field(default_factory=dict)
     # "table:order_status.3" -> (file, line)
 
+    @property
+    def cancels(self) -> str | None:
+        """Value of the button that takes a request back."""
+        return self.buttons[self.manifest.cancel].value if self.manifest.cancel else None
+
     def flow_for(self, intent: str) -> str | None:
         """Name of the flow that an intent starts."""
         return next((name for name, flow in self.flows.items() if intent in flow.intents), None)

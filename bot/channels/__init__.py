@@ -188,6 +188,13 @@ class Channel(Protocol):
         """
         return HookAnswer(404, "not found")
 
+    async def withdraw(self, message: Outgoing, sent: str) -> None:
+        """Take the buttons away from a message that was sent; `sent` is the messenger's id of it.
+
+        Never raises: a press of a button that is still there is answered all the same.
+        """
+        return
+
     async def typing(self, chat: str) -> None:
         """Show the customer that an answer is being made. Never raises: it is an ornament."""
         return

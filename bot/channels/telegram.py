@@ -307,6 +307,15 @@ class TelegramChannel(Channel):
             return InlineKeyboardMarkup(inline_keyboard=[keys[at : at + across] for at in range(0, len(keys), across)])
         return ReplyKeyboardRemove(remove_keyboard=True)
 
+    async def withdraw(self, message: Outgoing, sent: str) -> None:
+        """Take the buttons away from a message that was sent."""
+        try:
+            await self._bot.edit_message_reply_markup(
+                chat_id=int(message.chat), message_id=int(sent), reply_markup=None
+            )
+        except (AiogramError, ValueError) as error:
+            log.info("telegram_buttons_stay", extra={"line": message.id, "error": type(error).__name__})
+
     # ---------------------------------------------------------------------------------------------- the rest
     async def typing(self, chat: str) -> None:
         """Show for five seconds that an answer is being written. When Telegram has enough of it there is none."""

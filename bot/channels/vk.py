@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
@@ -22,6 +23,8 @@ from bot.channels.vk_names import Names
 from bot.channels.vk_poll import LongPoll
 from bot.channels.vk_sending import uploaded
 from bot.errors import DeliveryFailed, Rejected, RetryLater
+
+log = logging.getLogger(__name__)
 
 BASE = "https://api.vk.ru"
 POLL_SECONDS = 25
@@ -134,6 +137,15 @@ class VkChannel(Channel):
     def numbers(self, message: Outgoing) -> bool:
         """Whether the buttons are sent as a numbered list."""
         return numbered(message)
+
+    async def withdraw(self, message: Outgoing, sent: str) -> None:
+        """Take the buttons away from a message that was sent: VK shows it as edited then. It allows that for a day."""
+        # without a keyboard, and without the list that stood for one
+        values = {"peer_id": message.chat, "message_id": sent, "message": message.text, "dont_parse_links": 1}
+        try:
+            await self._adorn("messages.edit", values)
+        except DeliveryFailed as error:
+            log.info("vk_buttons_stay", extra={"line": message.id, "error": type(error).__name__})
 
     async def typing(self, chat: str) -> None:
         """Show the customer that an answer is being made; VK shows it for ten seconds."""

@@ -171,6 +171,17 @@ class TelegramServer(TelegramForum):
     async def _sendVoice(self, form: Json) -> web.StreamResponse:
         return self._take_file(form, "voice")
 
+    async def _editMessageReplyMarkup(self, form: Json) -> web.StreamResponse:
+        chat, number = int(form["chat_id"]), int(form["message_id"])
+        found = [one for one in self.sent if (one.chat, one.message_id) == (chat, number)]
+        if not found:
+            return _error(400, "Bad Request: message to edit not found")
+        markup = form.get("reply_markup") or {}
+        if markup == found[0].markup:
+            return _error(400, "Bad Request: message is not modified")
+        found[0].markup = markup
+        return _ok({"message_id": number, "date": int(time.time()), "chat": {"id": chat, "type": "private"}})
+
     async def _answerCallbackQuery(self, form: Json) -> web.StreamResponse:
         press = str(form["callback_query_id"])
         if press not in self._presses:

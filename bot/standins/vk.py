@@ -233,6 +233,8 @@ class VkServer(LoopbackServer):
                 return [{"id": int(one), "first_name": "Мария", "last_name": f"№{one}"} for one in ids]
             case "messages.send":
                 return self._send(form)
+            case "messages.edit":
+                return self._edit(form)
             case "messages.setActivity":
                 self.typing.append(int(form["peer_id"]))
                 return 1
@@ -329,6 +331,17 @@ class VkServer(LoopbackServer):
         self.sent.append(sent)
         self._keys[peer, random_id] = sent
         return sent.message_id
+
+    def _edit(self, form: Json) -> int:
+        found = [one for one in self.sent if str(one.message_id) == form.get("message_id")]
+        if not found or str(found[0].peer) != form["peer_id"]:
+            raise Refused(100, "One of the parameters specified was missing or invalid: message_id is invalid")
+        if not form.get("message") and not form.get("attachment"):
+            raise Refused(100, "One of the parameters specified was missing or invalid: message is empty")
+        keyboard = json.loads(form["keyboard"]) if form.get("keyboard") else {}
+        _check_keyboard(keyboard)
+        found[0].text, found[0].keyboard = form.get("message", ""), keyboard  # what is not given again is gone
+        return 1
 
     async def _file(self, request: web.Request) -> web.StreamResponse:
         found = self._files.get(request.match_info["name"])

@@ -11,11 +11,11 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
 import flows
-from bot import conversations, delivery, pace, turns
+from bot import conversations, delivery, desk, pace, turns
 from bot.channels import Kind, Outgoing
 from bot.errors import ChannelStopped, DeliveryUnknown, Rejected, RetryLater, Unreachable
 from bot.models import Conversation, Message, Sender
-from tests.bot.world import World
+from tests.bot.world import World, act
 
 
 async def outbox(world: World) -> list[tuple[str, str | None]]:
@@ -258,3 +258,50 @@ class TestWhatIsSent:
         assert (sent.id, sent.chat) == (row.id, "c1")
         assert [one.title for one in sent.buttons] == ["Готов ли велосипед", "Позвать мастера"]
         assert row.message_id == f"m{row.id}"
+
+
+@pytest.mark.rule("CX-03")
+class TestButtonsThatAreOver:
+    @pytest.fixture
+    def withdrawn(self, world: World) -> list[tuple[str, str]]:
+        """What is taken away from the customer's screen: the words above the buttons, and the messenger's id."""
+        object.__setattr__(world.post, "cancel", world.desk.pack.cancels)
+        gone: list[tuple[str, str]] = []
+
+        async def withdraw(message: Outgoing, sent: str) -> None:
+            gone.append((message.text, sent))
+
+        world.channels["telegram"].withdraw = withdraw  # type: ignore[method-assign]
+        return gone
+
+    async def test_once_an_agent_has_joined_nothing_offers_to_take_the_request_back(
+        self, world: World, withdrawn: list[tuple[str, str]]
+    ) -> None:
+        await world.agent("anna", title="Анна")
+        await world.say("c1", "мастера")
+        offer = world.channels["telegram"].sent[-1]
+        assert withdrawn == []
+        await world.take("anna")
+        assert withdrawn == [("Очередь T-1001, место 1.", f"m{offer.id}")]
+        await act(world, desk.wait, "anna")
+        assert len(withdrawn) == 1
+        assert await world.press("c1", "Отменить обращение") == ["Ждём вас T-1001."]  # pressed just before it went
+
+    async def test_back_in_the_queue_it_is_offered_again_and_goes_again(
+        self, world: World, withdrawn: list[tuple[str, str]]
+    ) -> None:
+        await world.agent("anna", title="Анна")
+        await world.say("c1", "мастера")
+        await world.take("anna")
+        await act(world, desk.decline, "anna", "не моё")
+        assert world.channels["telegram"].sent[-1].buttons[0].title == "Отменить обращение"
+        await world.take("anna")
+        assert [text for text, _ in withdrawn] == ["Очередь T-1001, место 1.", "Ответит другой мастер T-1001."]
+
+    async def test_other_buttons_and_old_messages_stay(self, world: World, withdrawn: list[tuple[str, str]]) -> None:
+        await world.agent("anna", title="Анна")
+        await world.say("c1", "мастера")
+        world.clock.forward(hours=25)
+        await world.say("c1", "загадка?")
+        await world.take("anna")
+        assert "Очередь T-1001, место 1." not in [text for text, _ in withdrawn]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import flows
-from bot.channels import Kind
+from bot.channels import Kind, Outgoing
 from bot.channels.polling import POISON_TRIES
 from bot.errors import ChannelStopped, DeliveryFailed, Rejected, RetryLater, StoreUnavailable, Unreachable
 from bot.standins import faults
@@ -281,3 +281,25 @@ class TestSending:
             with pytest.raises(DeliveryFailed):
                 await polling.send(1, "раз")
         assert polling.server.sent == []
+
+
+@pytest.mark.rule("CX-03")
+class TestWithdrawing:
+    async def test_the_buttons_go_and_the_words_stay(self, polling: Rig) -> None:
+        message = Outgoing(id=5, chat="42", text="Вы в очереди.", buttons=(flows.Button("Отменить обращение", "x"),))
+        sent = await polling.send(5, message.text, buttons=message.buttons)
+        assert polling.server.sent[-1].buttons == ["Отменить обращение"]
+        await polling.channel.withdraw(message, sent)
+        assert (polling.server.sent[-1].text, polling.server.sent[-1].buttons) == ("Вы в очереди.", [])
+        assert len(polling.server.sent) == 1
+
+    async def test_what_cannot_be_taken_away_is_no_harm(self, polling: Rig) -> None:
+        message = Outgoing(id=5, chat="42", text="Вы в очереди.")
+        await polling.send(5, message.text)
+        for sent in ("999", "no number"):
+            await polling.channel.withdraw(message, sent)
+        polling.server.refuses_token = True
+        await polling.channel.withdraw(message, "1")
+        await polling.server.__aexit__()
+        await polling.channel.withdraw(message, "1")
+        assert [one.text for one in polling.server.sent] == ["Вы в очереди."]
