@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import htpy as h
 from fastapi import APIRouter, Depends, Request, Response
 
+import flows
 from bot import agents, audit
 from bot.console import shell
 from bot.console.parts import parts_of
@@ -72,7 +73,7 @@ async def journal(
         "Журнал",
         h.h1["Журнал"],
         _filters(asked, people, actions),
-        _lines(shown.entries, people, zone) if shown.entries else _nothing(any(asked.values())),
+        _lines(shown.entries, _names(parts.pack, people), zone) if shown.entries else _nothing(any(asked.values())),
         h.p(".more")[_link("Раньше", older)] if older else None,
         at="audit", styles=STYLES, request=request,
     )  # fmt: skip
@@ -110,8 +111,13 @@ def _choice(name: str, title: str, chosen: str, options: Mapping[str, str]) -> h
     ]
 
 
-def _lines(entries: Sequence[audit.Entry], people: Sequence[Agent], zone: ZoneInfo) -> h.Element:
-    titles = {agent.name: agent.title for agent in people}
+def _names(pack: flows.Pack, people: Sequence[Agent]) -> dict[str, str]:
+    """What queues and people are called on pages."""
+    queues = {name: queue.title for name, queue in pack.queues.items()}
+    return {**queues, **{agent.name: agent.title for agent in people}}
+
+
+def _lines(entries: Sequence[audit.Entry], titles: Mapping[str, str], zone: ZoneInfo) -> h.Element:
     return h.div(".card")[
         h.table(".list.audit")[
             h.thead[

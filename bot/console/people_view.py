@@ -99,8 +99,10 @@ def _row(agent: Agent, in_hand: int, pack: flows.Pack, here: Seat) -> h.Element:
     return h.tr(class_="off" if agent.disabled_at is not None else None)[
         h.td[h.strong[name], h.div(".dim.small")[agent.name]],
         h.td[ROLES.get(agent.role, agent.role)],
-        h.td(".queues")[queues or h.span(".dim")["нет"], h.div(".dim.small")[", ".join(agent.skills)]],
-        h.td(class_="late" if in_hand > agent.capacity else None)[f"{in_hand} из {agent.capacity}"],
+        h.td(".queues", data_th="Очереди")[
+            queues or h.span(".dim")["нет"], h.div(".dim.small")[", ".join(agent.skills)]
+        ],
+        h.td(class_="late" if in_hand > agent.capacity else None, data_th="В работе")[f"{in_hand} из {agent.capacity}"],
         h.td[_entrance(agent)],
         h.td[_shift(agent, here)],
     ]
@@ -108,12 +110,12 @@ def _row(agent: Agent, in_hand: int, pack: flows.Pack, here: Seat) -> h.Element:
 
 def _entrance(agent: Agent) -> h.Element:
     if agent.disabled_at is not None:
-        return h.span(".tag.bad")["Отключён"]
+        return h.span(".tag.bad")["Закрыт"]
     if agent.password_temporary:
         return h.span(".tag.warn")["Временный пароль"]
     if agent.password is None:
         return h.span(".tag")["Без пароля"]
-    return h.span(".tag.good")["Есть"]
+    return h.span(".tag.good")["Открыт"]
 
 
 def _shift(agent: Agent, here: Seat) -> h.Node:
@@ -125,8 +127,8 @@ def _shift(agent: Agent, here: Seat) -> h.Node:
         h.input(type="hidden", name="on", value="0" if agent.on_shift else "1"),
         h.button(
             class_="shift on" if agent.on_shift else "shift",
-            aria_label=f"{agent.title}: {'закончить смену' if agent.on_shift else 'начать смену'}",
-        )["На смене" if agent.on_shift else "Не на смене"],
+            title="Закончить смену" if agent.on_shift else "Начать смену",
+        )["На смене" if agent.on_shift else "Не на смене", h.span(".visually-hidden")[f", {agent.title}"]],
     ]
 
 
@@ -145,7 +147,7 @@ def form(here: Seat, entered: Entered, pack: flows.Pack, *, agent: Agent | None,
             shell.form_token(here),
             h.p(".field-error", role="alert")[wrong] if wrong else None,
             _name(entered, agent),
-            _field("title", "Имя для клиентов", entered.title, hint="Так его увидит клиент: «Вам ответит Анна».", required=True),
+            _field("title", "Имя для клиентов", entered.title, hint="Его увидит клиент.", required=True),
             h.fieldset[
                 h.legend["Роль"],
                 [

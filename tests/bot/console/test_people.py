@@ -187,7 +187,7 @@ class TestTheSignInOfOthers:
         assert (await olga.post(f"{where}/disable")).status_code == 303
         assert (await browser.get("/desk/profile")).status_code == 303
         assert (await world.request()).state == "queued"
-        assert "Отключён" in (await olga.get("/desk/people")).text
+        assert "Закрыт" in (await olga.get("/desk/people")).text
         refused = await olga.post(f"{where}/shift", {"on": "1"})
         assert refused.status_code == 409
         assert (await olga.post(f"{where}/enable")).status_code == 303
