@@ -18,7 +18,7 @@ from bot.console.live import VIEWS, View
 from bot.console.parts import Parts, parts_of
 from bot.console.rows import address, order_of, request_row, request_rows
 from bot.console.seat import Seat, seat
-from bot.console.shell import form_token, left, page
+from bot.console.shell import ago, form_token, left, page
 from bot.listing import MOST, NOTHING, PAGE, Filters, Page, Row, Scope, Tab, Target
 from bot.live import Change
 from bot.models import Agent
@@ -28,7 +28,7 @@ router = APIRouter()
 
 TITLES = {Tab.WAITING: "Ждут", Tab.MINE: "Мои", Tab.LIVE: "Все", Tab.OVER: "Завершённые", Tab.LATE: "Просрочки"}
 TARGETS = {Target.NEAR: "Скоро", Target.LATE: "Просрочено"}
-PRESSING = 4
+PRESSING = 5
 """Requests that are named in the strip of those whose time is near or over."""
 
 
@@ -272,9 +272,16 @@ def pressing(found: Page) -> h.Element:
     more = h.a(href="/desk/?target=late" if late else "/desk/?target=near")["Все"] if found.more else None
     return h.section("#pressing", class_="strip bad" if late else "strip warn", aria_label="Срок первого ответа")[
         h.b["Первый ответ просрочен" if late else "Скоро срок первого ответа"],
-        [_chip(row, left(row.target_at.isoformat()) if row.target_at else None) for row in found.rows],
+        [_chip(row, _to_target(row)) for row in found.rows],
         more,
     ]
+
+
+def _to_target(row: Row) -> h.Node:
+    if row.target_at is None:
+        return None
+    target = row.target_at.isoformat()
+    return ago(target, late_after=0) if row.target is Target.LATE else left(target)
 
 
 def _chip(row: Row, told: h.Node) -> h.Element:

@@ -59,7 +59,7 @@ def request_row(
             h.div(".meta")[_tags(pack, row, wanted), h.span(".topic")[words.topic(pack, row.topic)], _orders(row)],
         ],
         h.div(".who")[
-            h.span(".name")[_marked(row.customer or row.name or "Имя не указано", found), _vip(row)],
+            h.span(".name")[h.span[_marked(row.customer or row.name or "Имя не указано", found)], _vip(row)],
             words.channel(row.channel),
         ],
         h.div(".where")[h.span(".queue")[words.queue(pack, row.queue)], h.span(".number")[row.number]],
@@ -91,8 +91,8 @@ def _lateness(row: Row, target: datetime) -> tuple[h.Node, h.Node]:
     """How long after its time the first answer came."""
     done = row.answered_at or (row.ended if row.state not in LIVE else None)
     if done is None:
-        return _since(target, late=0), "ждёт ответа сверх срока"
-    told = "ответ опоздал" if row.answered_at else "без ответа, сверх срока"
+        return _since(target, late=0), "ещё без ответа"
+    told = "ответ опоздал" if row.answered_at else "без ответа"
     return h.span(".lasted.late")[words.lasted(done - target)], told
 
 
@@ -102,9 +102,10 @@ def _waits(pack: flows.Pack, row: Row) -> tuple[h.Node, h.Node]:
         return _since(row.opened_at), left(row.due.isoformat()) if row.due else again
     if row.answered_at is not None:
         return _since(row.opened_at), again
+    if row.target_at is not None:  # the time that is late is the target's
+        return _since(row.opened_at), [h.span(".visually-hidden")["Первый ответ: "], left(row.target_at.isoformat())]
     minutes = pack.queues[row.queue].target_minutes if row.queue in pack.queues else None
-    told = [h.span(".visually-hidden")["Первый ответ: "], left(row.target_at.isoformat())] if row.target_at else again
-    return _since(row.opened_at, late=minutes), told
+    return _since(row.opened_at, late=minutes), again
 
 
 def _since(moment: datetime, *, late: int | None = None) -> h.Element:
