@@ -9,7 +9,7 @@ from typing import Annotated
 import htpy as h
 from fastapi import APIRouter, Depends, Form, HTTPException, Request, Response
 
-from bot import agents, audit, desk
+from bot import agents, audit, desk, planned
 from bot.console import words
 from bot.console.live import EVERYWHERE, View
 from bot.console.parts import Parts, parts_of
@@ -54,6 +54,9 @@ async def shift(
         raise HTTPException(403, NOT_YOURS)
     parts, begins = parts_of(request), on == "1"
     now = parts.clock.now()
+    if not begins:  # what they have just decided is done, not lost with the shift
+        async with parts.sessions.begin() as session:
+            await planned.finish(session, parts.desk, who.id, now)
     async with parts.sessions.begin() as session:
         if begins:
             await desk.shift_on(session, who.name, desk=parts.desk, seen=now)

@@ -297,6 +297,13 @@ class TestUndo:
         answer = await post(work, "transfer", target="queue:masters", comment="Нужна ось")
         assert (answer.status_code, "уже выполняется другое действие" in answer.text) == (409, True)
 
+    async def test_who_ends_the_shift_loses_nothing_of_what_was_decided(self, work: Pages) -> None:
+        patient(work)
+        await post(work, "resolve", resolution="solved")
+        async with work.as_("anna") as browser:
+            await browser.post("/desk/shift", data={"on": "0"}, headers=HTMX)
+        assert (await work.world.request()).state == State.SOLVED
+
     async def test_who_lost_a_request_reads_so_and_puts_it_away(self, work: Pages) -> None:
         await post(work, "step-in", "chief")
         (row,) = await work.world.rows(select(Planned))
