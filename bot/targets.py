@@ -84,7 +84,9 @@ async def fall_due(session: AsyncSession, pack: flows.Pack, now: datetime) -> in
     are at is left for the next time. A queue is warned only while it works: nobody is there to hear it at night.
     """
     missed = (Request.target_at <= now) & Request.breached_at.is_(None)
-    near = or_(*_near(pack, now)) & Request.warned_at.is_(None)
+    unwarned = Request.warned_at.is_(None) & Request.target_at.is_not(None)
+    names = await session.scalars(select(Request.queue).where(_open(), unwarned).distinct())
+    near = or_(*_near(pack, {*names}, now)) & unwarned
     found = await session.execute(
         select(Request.id, Request.conversation_id)
         .where(_open(), or_(missed, near))
@@ -102,10 +104,12 @@ async def fall_due(session: AsyncSession, pack: flows.Pack, now: datetime) -> in
     return done
 
 
-def _near(pack: flows.Pack, now: datetime) -> Iterator[ColumnElement[bool]]:
-    """Conditions for targets whose warning is due, a queue each: so much working time is left, or less."""
+def _near(pack: flows.Pack, names: Collection[str], now: datetime) -> Iterator[ColumnElement[bool]]:
+    """Conditions for targets whose warning is due, for each of some queues: so much working time is left, or less."""
     yield Request.target_at <= now
     for name, queue in pack.queues.items():
+        if name not in names:
+            continue
         rest = queue.target_minutes * (1 - queue.warn_share)
         for topic in (None, *queue.topics):
             if flows.is_open(pack, name, now, topic):
