@@ -31,7 +31,7 @@ GROUP, MASTERS = -1001000, -1002000
 ANNA, BORIS, STRANGER = 501, 502, 777
 
 
-async def until(true: Callable[[], Any], seconds: float = 15.0, *, what: Callable[[], Any] | None = None) -> None:
+async def until(true: Callable[[], Any], seconds: float = 40.0, *, what: Callable[[], Any] | None = None) -> None:
     """Wait for something that the tasks bring about."""
     try:
         async with asyncio.timeout(seconds):

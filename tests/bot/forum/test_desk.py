@@ -263,7 +263,7 @@ class TestCommands:
         await rig.reads("Ждём клиента до 18.11 15:00 (Анна)", thread=thread)
         assert (await rig.world.request()).state == "waiting_customer"
         rig.server.writes(42, "я тут")
-        await rig.reads("Клиент ответил", "👤 Мария №42: я тут", thread=thread)
+        await rig.reads("Снова в работе", "👤 Мария №42: я тут", thread=thread)
 
     @pytest.mark.rule("CX-07")
     async def test_resolving_closes_the_topic_and_the_customers_reply_opens_it_again(self, rig: Rig) -> None:

@@ -65,7 +65,7 @@ class TestDeletedAndClosed:
         await rig.quiet()
         rig.show()
         row = await rig.row()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(40):
             while row.thread is not None:
                 await asyncio.sleep(0.05)
                 row = await rig.row()
@@ -179,7 +179,7 @@ class TestOnce:
             rig.server.says_in(GROUP, ANNA, "Добрый день!", thread=thread)
             await rig.hears("Добрый день!")
             rig.server.says_in(GROUP, ANNA, "/resolve готово", thread=thread)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(40):
             await died.wait()
         with pytest.raises(BaseExceptionGroup):
             await running
@@ -204,8 +204,10 @@ class TestOnce:
         rig.server.faults.add("sendMessage", in_group(rig, faults.lost()), times=5)
         rig.server.writes(42, "раз")
         await rig.reads("№42: раз", thread=thread)
-        rig.world.clock.forward(seconds=30)
-        await until(lambda: "\n".join(rig.group.said(thread)).count("№42: раз") >= 2)
+        async with asyncio.timeout(40):
+            while "\n".join(rig.group.said(thread)).count("№42: раз") < 2:
+                rig.world.clock.forward(seconds=5)
+                await asyncio.sleep(0.2)
         rig.world.clock.forward(seconds=30)
         rig.server.faults._next["sendMessage"].clear()
         rig.server.writes(42, "два")
