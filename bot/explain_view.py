@@ -71,29 +71,12 @@ class ExplainView:
             yield Text.assemble(("Не понято: ", "bold"), "работает поток исправления")
         for asked in one.asked:
             args = ", ".join(f"{name}={value}" for name, value in asked.args.items())
-            answer = "не отвечает" if asked.down else self._brief(asked.answer)
+            answer = "не отвечает" if asked.down else brief(asked.answer)
             yield Text.assemble(("Спрошено: ", "bold"), f"{asked.source}({args}) → {answer}")
         for done in one.done:
             args = ", ".join(f"{name}={value}" for name, value in done.args.items())
             told = ", ".join(f"{key}={value}" for key, value in done.result.items())
             yield Text.assemble(("Сделано в CRM: ", "bold"), f"{done.action}({args}) → {told}")
-
-    @staticmethod
-    def _brief(answer: object) -> str:
-        if answer is None:
-            return "ничего не найдено"
-        if isinstance(answer, list):
-            names = [
-                str(one.get("number") or one.get("name") or one.get("order") or "…")
-                for one in answer
-                if isinstance(one, dict)
-            ]
-            return f"{len(answer)}: {', '.join(names)}" if names else str(len(answer))
-        if isinstance(answer, dict):
-            return ", ".join(
-                f"{key}={value}" for key, value in answer.items() if isinstance(value, str | int | float) and value
-            )
-        return str(answer)
 
     # ------------------------------------------------------------------------------------------------- what was done
     def _request(self, request: Node) -> RenderableType:
@@ -296,6 +279,24 @@ class ExplainView:
             yield _indented(Text(say.text))
             if say.buttons:
                 yield _indented(Text(" ".join(f"[{button.title}]" for button in say.buttons), "cyan"))
+
+
+def brief(answer: object) -> str:
+    """What a system of the shop answered, in a line."""
+    if answer is None:
+        return "ничего не найдено"
+    if isinstance(answer, list):
+        names = [
+            str(one.get("number") or one.get("name") or one.get("order") or "…")
+            for one in answer
+            if isinstance(one, dict)
+        ]
+        return f"{len(answer)}: {', '.join(names)}" if names else str(len(answer))
+    if isinstance(answer, dict):
+        return ", ".join(
+            f"{key}={value}" for key, value in answer.items() if isinstance(value, str | int | float) and value
+        )
+    return str(answer)
 
 
 def _indented(text: Text) -> RenderableType:

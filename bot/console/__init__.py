@@ -44,6 +44,7 @@ def _pages() -> list[APIRouter]:
         queue_page,
         search_page,
         sign_in,
+        why_page,
     )
     from bot.console import bell as bell  # rings on every page
 
@@ -57,6 +58,7 @@ def _pages() -> list[APIRouter]:
         queue_page.router,
         search_page.router,
         sign_in.router,
+        why_page.router,
     ]
 
 

@@ -12,7 +12,7 @@ import pytest
 import flows
 from bot import pages
 from flows.coverage import cover, draw_map
-from flows.draw import Box, Choice, Only, blocks, exits, leads_to, mermaid
+from flows.draw import Box, Choice, Only, blocks, boxes, exits, leads_to, mermaid
 from flows.pack import Row, Table
 from flows.svg import PAD, WIDTH, measured, svg, wrapped
 
@@ -211,3 +211,30 @@ class TestMap:
     def test_rows_that_apply_beside_one_another_make_no_map(self) -> None:
         collecting = Table.model_validate({"hit": "collect", "rows": [{"when": {"loan_state": "out"}}]})
         assert draw_map(LIBRARY, collecting) is None
+
+
+class TestTaken:
+    """The way that a decision took, in the picture of its flow."""
+
+    def test_steps_that_were_taken_stand_out_and_the_others_step_back(self) -> None:
+        steps = list(boxes(blocks(SHOP, SHOP.flows["place_order"].steps, "flow:place_order")))
+        assert len({box.where for box in steps}) == len(steps) > 3  # each stands somewhere else
+        assert all(re.fullmatch(r"flows/\w+\.yml:\d+", box.where) for box in steps)
+        drawn = svg(SHOP, "place_order", taken={steps[0].where}, styled=False)
+        assert "<style" not in drawn
+        assert drawn.count('<g class="taken">') >= 1
+        assert drawn.count('<g class="taken">') + drawn.count('<g class="left">') >= len(steps)
+        assert 'class="left"' not in svg(SHOP, "place_order")
+        assert '<g class="taken">' not in svg(SHOP, "place_order", taken=())
+
+    def test_a_condition_was_taken_when_something_behind_it_was(self) -> None:
+        name = next(
+            name for name, flow in SHOP.flows.items() if any(isinstance(one, Only) for one in blocks(SHOP, flow.steps))
+        )
+        body = blocks(SHOP, SHOP.flows[name].steps, f"flow:{name}")
+        (behind, *_) = [one for one in body if isinstance(one, Only)]
+        (inside, *_) = list(boxes(behind.body))
+        drawn = svg(SHOP, name, taken={inside.where})
+        condition = re.search(r'<g class="(\w+)"><rect class="k-when"', drawn)
+        assert condition is not None
+        assert '<g class="taken"><rect class="k-when"' in drawn

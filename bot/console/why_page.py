@@ -1,0 +1,342 @@
+"""«Почему бот так ответил»: what was read, looked up and tried for a line of the talk, and the way through the flow, drawn.
+
+The data are those of `firstline explain`; telephone numbers are masked.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+import htpy as h
+from fastapi import APIRouter, Depends, Request, Response
+from markupsafe import Markup
+from rich.console import Console
+
+import flows
+from bot import audit, why
+from bot.console import shell, times, words
+from bot.console.parts import Parts, parts_of
+from bot.console.seat import Seat, seat
+from bot.explain_view import VERDICTS, ExplainView, brief
+from bot.listing import Scope
+from bot.masking import mask, masked
+from bot.models import Message, Sender
+from bot.why import Line, Why
+from flows.explain import Explanation, Known
+from flows.svg import FILLS, STYLE, svg
+from flows.trace import Node, Went
+from flows.words import SPECIALS, VERBS, condition_text, readable, value_text
+
+router = APIRouter(prefix="/why")
+Signed = Annotated[Seat, Depends(seat)]
+DRAWN = 6
+"""Flows that are drawn at the most."""
+WIDTH = 118
+"""Columns of the full account."""
+NO_TURN = {
+    Sender.CUSTOMER: "За этим сообщением нет решения бота: его читал специалист, или бот ещё не дошёл до него.",
+    Sender.AGENT: "Это написал специалист, не бот.",
+    Sender.SYSTEM: "Это служебное сообщение: о состоянии обращения система сообщает сама, без сценария.",
+    Sender.BOT: "Это просьба подождать: бот отправил её, пока искал ответ.",
+}
+_DARK = re.compile(r"@media \(prefers-color-scheme:dark\)\{(.*)\}\s*$", re.DOTALL)
+
+
+@router.get("/flow.css")
+async def flow_style() -> Response:
+    """The style of drawn flows, in the theme that the person has chosen."""
+    light, dark = _DARK.sub("", STYLE), (_DARK.search(STYLE) or [""])[0]
+    inside = dark.removeprefix("@media (prefers-color-scheme:dark){").rstrip().removesuffix("}")
+    by_system = inside.replace(".fl{", ':root:not([data-theme="light"]) .fl{')
+    chosen = inside.replace(".fl{", ':root[data-theme="dark"] .fl{')
+    text = f"{light}{FILLS}\n@media (prefers-color-scheme:dark){{{by_system}}}\n{chosen}"
+    return Response(text, media_type="text/css")
+
+
+@router.get("/{message_id}")
+async def why_page(request: Request, message_id: int, person: Signed) -> Response:
+    """Why the bot answered so: for a line of a conversation that the person may see."""
+    parts = parts_of(request)
+    scope = Scope(everything=person.leads, queues=tuple(sorted(person.queues)), agent=person.id)
+    async with parts.sessions.begin() as session:
+        line = await why.line(session, message_id, scope)
+        if line is not None:
+            await audit.note(
+                session, at=parts.clock.now(), agent=person.name, action="why", data={"line": message_id},
+                address=person.address,
+            )  # fmt: skip
+    if line is None:
+        nothing = "Возможно, это заметка, или разговор не из ваших очередей."
+        return shell.page(
+            person,
+            "Сообщения нет",
+            h.h1["Такого сообщения нет"],
+            h.p[nothing],
+            h.p[h.a(href="/desk/")["К очереди"]],
+            status=404,
+        )
+    told = await why.why(parts.pack, line)
+    content = _Told(parts, line, told)
+    return shell.page(
+        person, "Почему бот так ответил", h.h1["Почему бот так ответил"], *content.all(), at="queue",
+        styles=["why.css"], request=request,
+    )  # fmt: skip
+
+
+class _Told:
+    """The parts of the page."""
+
+    def __init__(self, parts: Parts, line: Line, told: Why | None) -> None:
+        self.pack, self.now, self.line, self.told = parts.pack, parts.clock.now(), line, told
+        self.zone = times.zone(parts.pack)
+
+    def all(self) -> Iterator[h.Node]:
+        """Everything, from the talk to the smallest check."""
+        yield self._where()
+        yield self._talk()
+        if self.told is None:
+            yield h.p(".card")[NO_TURN.get(Sender(self.line.message.sender), "")]
+            return
+        yield self._changed(self.told)
+        one = self.told.explanation
+        if one is None:
+            yield self._only_stored()
+            return
+        yield h.link(rel="stylesheet", href="/desk/why/flow.css")
+        yield h.div(".why")[h.div[self._read(one), self._way(one)], h.div[self._asked(one), self._facts(one)]]
+        yield self._flows(one)
+        yield self._everything(one)
+
+    # ----------------------------------------------------------------------------------------------------- the talk
+    def _where(self) -> h.Node:
+        number = self.line.number
+        channel = self.line.conversation.channel
+        said = (
+            f"{words.CHANNELS.get(channel, channel)} · {times.day_and_time(self.line.message.at, self.zone, self.now)}"
+        )
+        back = h.a(".button", href=f"/desk/requests/{number}")[f"К обращению {number}"] if number else None
+        return h.p(".actions.dim")[back, h.span[said]]
+
+    def _talk(self) -> h.Element:
+        lines = [*self.line.heard, *self.line.said] or [self.line.message]
+        return h.section(".card.talk", aria_label="Сообщения")[[self._bubble(one) for one in lines]]
+
+    def _bubble(self, message: Message) -> h.Element:
+        who = {Sender.CUSTOMER: "Клиент", Sender.BOT: "Бот", Sender.SYSTEM: "Система"}.get(
+            Sender(message.sender), message.agent or "Специалист"
+        )  # fmt: skip
+        text = message.text or message.contact or ("вложение" if message.attachments else "")
+        this = message.id == self.line.message.id
+        return h.div(class_=f"said {message.sender}", aria_current="true" if this else None)[
+            h.b[who], h.p[mask(text)], h.small(".dim")["это сообщение"] if this and len(self.line.said) > 1 else None
+        ]
+
+    # ------------------------------------------------------------------------------------------------ what is known
+    def _changed(self, told: Why) -> h.Node:
+        today = f"{self.pack.manifest.name}@{self.pack.version}"
+        if told.missing:
+            return _remark(
+                "Сценарии с тех пор изменились и спросили бы то, чего уже не узнать: ",
+                ", ".join(map(mask, told.missing)),
+            )
+        if told.explanation is None:
+            return _remark("Этот ответ дала другая версия программы: разобрать его целиком уже нельзя.")
+        if told.differs:
+            return _remark("Сценарии с тех пор изменились: сегодня бот ответил бы иначе. Ниже — как решают нынешние.")
+        if told.pack != today:
+            return h.p(".dim.small")["Сценарии с тех пор меняли, но на этот ответ это не влияет."]
+        return None
+
+    def _only_stored(self) -> h.Element:
+        turn = self.line.turn
+        assert turn is not None
+        read = ", ".join(str(one.get("name")) for one in (turn.parse or {}).get("intents", ()))
+        return h.section(".card")[
+            h.h2["Что осталось"],
+            h.p["Прочитано: ", read or "ничего"],
+            h.p["Правила: ", _rules(turn.rules) if turn.rules else "нет"],
+        ]
+
+    def _read(self, one: Explanation) -> h.Element:
+        parse = one.parse
+        rows: list[h.Node] = []
+        if parse is not None:
+            chosen = {reading.name for reading in parse.intents}
+            others = [reading for reading in parse.ranking if reading.name not in chosen]
+            rows = [self._reading(reading, read=True) for reading in parse.intents]
+            rows += [self._reading(reading, read=False) for reading in others[:3]]
+        heard = one.heard
+        return h.section(".card")[
+            h.h2["Что бот прочитал"],
+            h.p[f"Понято {VERDICTS[parse.verdict]}." if parse and parse.intents else "Намерение не понято."] if parse else None,
+            h.p["Клиент нажал кнопку, читать было нечего."] if one.press is not None else None,
+            h.ul(".readings")[rows] if rows else None,
+            h.p["Данные: ", _joined(h.span(".tag")[f"{entity.entity}: {mask(str(entity.value))}"] for entity in parse.entities)]
+            if parse and parse.entities
+            else None,
+            h.p[f"Бот спрашивал «{heard.asked}»: ", "это ответ." if heard.answered else "это не ответ."] if heard.asked else None,
+            h.p["Бот не понял и переспросил."] if heard.missed else None,
+            h.p["Настроение: ", self._mood(one)],
+        ]  # fmt: skip
+
+    def _reading(self, reading: flows.Reading, *, read: bool) -> h.Element:
+        percent = round(reading.confidence * 100)
+        return h.li(class_=None if read else "dim")[
+            h.span[words.topic(self.pack, reading.name)],
+            h.meter(min="0", max="100", value=str(percent), aria_label="уверенность"),
+            h.span(".mono")[f"{percent} %"],
+        ]
+
+    def _mood(self, one: Explanation) -> str:
+        found = next((known.value for known in one.facts if known.name == self.pack.manifest.mood), None)
+        return words.mood(self.pack, found) or "спокойное"
+
+    def _asked(self, one: Explanation) -> h.Node:
+        if not one.asked and not one.done:
+            return None
+        asked = [
+            h.li[h.code[f"{each.source}({_args(each.args)})"], " — ", "не отвечает" if each.down else mask(brief(masked(each.answer)))]
+            for each in one.asked
+        ]  # fmt: skip
+        done = [
+            h.li[h.b["сделано: "], h.code[f"{each.action}({_args(each.args)})"], " — ", mask(brief(masked(dict(each.result))))]
+            for each in one.done
+        ]  # fmt: skip
+        return h.section(".card")[h.h2["Что узнал у систем магазина"], h.ul(".plain-list")[asked, done]]
+
+    def _facts(self, one: Explanation) -> h.Node:
+        mattered = [known for known in one.facts if known.matters]
+        if not mattered:
+            return None
+        return h.section(".card")[
+            h.h2["На что опирался"],
+            h.table(".list")[
+                h.thead[h.tr[h.th["Что"], h.th["Значение"], h.th["Где описано"]]],
+                h.tbody[[self._fact(known) for known in mattered]],
+            ],
+        ]
+
+    def _fact(self, known: Known) -> h.Element:
+        value = mask(value_text(self.pack, known.name, known.value))
+        return h.tr[h.td[h.code[known.name]], h.td[value], h.td(".dim.small.mono")[known.where]]
+
+    # -------------------------------------------------------------------------------------------------------- the way
+    def _way(self, one: Explanation) -> h.Element:
+        steps = [self._request(node) for node in one.requests if node.kind == "request"]
+        rules = [*one.decision.rules, *(rule for told in one.decision.messages for rule in told.rules)]
+        return h.section(".card")[
+            h.h2["Как решал"],
+            h.p["Правила: ", _rules(dict.fromkeys(rules))] if rules else None,
+            steps or h.p["Сценарий не понадобился."],
+        ]
+
+    def _request(self, node: Node) -> h.Element:
+        flow = str(node.detail.get("flow", ""))
+        title = words.topic(self.pack, node.name) if node.name in self.pack.intents else node.name
+        return h.div[
+            h.h3[title, h.small(".dim")[f" поток {flow}"]],
+            h.ol(".way")[[item for one in node.inside for item in self._items(one)]],
+        ]
+
+    def _items(self, node: Node) -> Iterator[h.Element]:
+        """What was done, in order: rows that hit, conditions that led somewhere, words that were said."""
+        if node.went is not Went.TAKEN:
+            return
+        match node.kind, node.name:
+            case ("row", number):
+                yield self._item(f"таблица {node.detail.get('table')}, строка {number}", node)
+            case ("arm", _) if node.conditions:
+                yield self._item("ветка", node)
+            case ("phrase", name):
+                yield self._item(f"сказать {name}", node, mask(str(node.detail.get("text", ""))))
+            case ("step", "handoff" | "case" | "act" | "collect" | "do"):
+                yield self._item(self._verb(node), node)
+            case ("step", "say" | "set" | "count" | "stop") if node.conditions:
+                yield self._item(self._verb(node), node)
+        for one in node.inside:
+            yield from self._items(one)
+
+    def _verb(self, node: Node) -> str:
+        target = node.detail.get(node.name, "")
+        match node.name:
+            case "handoff":
+                target = f"в очередь «{words.queue(self.pack, str(target))}»: {_plain(node.detail.get('why', ''))}"
+            case "case":
+                target = f"«{words.category(self.pack, str(target))}»: {_plain(node.detail.get('why', ''))}"
+            case "do":
+                target = SPECIALS.get(str(target), target)
+            case "say":
+                target = target if isinstance(target, str) else ", ".join(target)
+            case "set":
+                told = node.detail.get("set", {})
+                target = ", ".join(f"{name} = {value_text(self.pack, name, value)}" for name, value in told.items())
+        return mask(f"{VERBS[node.name].lower()} {target}".strip())
+
+    def _item(self, title: str, node: Node, text: str = "") -> h.Element:
+        held = "; ".join(condition_text(self.pack, one.name, one.wants) for one in node.conditions if one.holds)
+        return h.li[
+            h.span[title], " ", _rules(node.rules),
+            h.div(".when")["если ", mask(held)] if held else None,
+            h.blockquote[text] if text else None,
+            h.small(".dim.mono")[node.where],
+        ]  # fmt: skip
+
+    # ------------------------------------------------------------------------------------------------------ the flows
+    def _flows(self, one: Explanation) -> h.Node:
+        ways: dict[str, set[str]] = {}
+        for node in one.nodes("flow"):
+            taken = {each.where for each in node.walk() if each.kind == "step" and each.went is Went.TAKEN}
+            if taken and node.name in self.pack.flows:
+                ways.setdefault(node.name, set()).update(taken)
+        if not ways:
+            return None
+        served = {str(node.detail.get("flow")) for node in one.requests}
+        ordered = sorted(ways, key=lambda name: name not in served)[:DRAWN]
+        return h.section(".drawn")[
+            h.h2["Путь по сценарию"],
+            h.p(".dim")["Пройденные шаги ярче и с толстой рамкой."],
+            [self._flow(name, ways[name], is_open=place == 0) for place, name in enumerate(ordered)],
+        ]
+
+    def _flow(self, name: str, taken: set[str], *, is_open: bool) -> h.Element:
+        picture = Markup(svg(self.pack, name, taken=taken, styled=False))
+        title = words.topic(self.pack, name) if name in self.pack.intents else ""
+        return h.details(".card", open=is_open)[
+            h.summary[h.b[name], h.span(".dim")[f" — {title}" if title else ""]],
+            h.div(".picture", tabindex="0", role="group", aria_label=f"Схема потока {name}")[picture],
+        ]
+
+    def _everything(self, one: Explanation) -> h.Element:
+        out = io.StringIO()
+        view = ExplainView(
+            self.pack, Console(file=out, width=WIDTH, highlight=False, color_system=None), everything=True
+        )
+        view.show(one)
+        return h.details(".card")[
+            h.summary["Все проверки: каждая строка таблиц, которую смотрел бот"],
+            h.pre(".account", tabindex="0", aria_label="Полный разбор")[mask(out.getvalue())],
+        ]
+
+
+def _remark(*text: h.Node) -> h.Element:
+    return h.p(".card.remark", role="note")[text]
+
+
+def _rules(names: Sequence[str] | dict[str, Any] | tuple[str, ...]) -> h.Node:
+    return [h.span(".tag.rule")[name] for name in dict.fromkeys(names)]
+
+
+def _joined(parts: Iterator[h.Element]) -> h.Node:
+    return [[one, " "] for one in parts]
+
+
+def _plain(text: object) -> str:
+    """A reason without what it holds only when something is known."""
+    return readable(re.sub(r"\[\[.*?\]\]", "", str(text)))
+
+
+def _args(args: Any) -> str:
+    return ", ".join(f"{name}={mask(str(value))}" for name, value in args.items())
