@@ -44,8 +44,8 @@ class Caller:
 
     @property
     def sees_all(self) -> bool:
-        """Whether it sees the requests of all queues."""
-        return self.role != "agent"
+        """Whether it sees the requests of all queues, as at the desk."""
+        return self.role in ("supervisor", "admin")
 
     def check_works(self) -> None:
         """RoleRefused when it may only read."""
