@@ -192,7 +192,8 @@ async def _say_how_to_enter(assistant: Assistant, console: Console) -> None:
         people = await staff.nobody_enters(session)
     if people is None:
         return
-    ways = [f"`firstline staff reset {one.name}` ({one.role})" for one in people[:2]]
+    offered = [*people[:1], *[one for one in people[1:] if one.role == "admin"][:1]]
+    ways = [f"`firstline staff reset {one.name}` ({one.role})" for one in offered]
     how = " or ".join(ways) or "`firstline staff add NAME --role admin`"
     console.print(f"Nobody can sign in at the desk yet: {how} prints a password.", highlight=False, soft_wrap=True)
 

@@ -71,7 +71,7 @@ async def shift(request: Request, here: Leads, agent_id: int) -> Response:
         if on and agent.disabled_at is not None:
             return shell.refused(request, here, "Учётная запись отключена. Сначала включите её.")
         if on:
-            await desk.shift_on(session, agent.name)
+            await desk.shift_on(session, agent.name, desk=parts.desk, seen=now)
         else:
             await desk.shift_off(session, parts.desk, agent.name, now=now)
         action = "shift_on" if on else "shift_off"

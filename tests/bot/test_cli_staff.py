@@ -111,6 +111,7 @@ class TestTheFirstStart:
 
     async def test_the_demos_people_are_named(self, world: World) -> None:
         await world.agent("anna")
+        await world.agent("boris", role="supervisor")
         await world.agent("root", role="admin", on_shift=False)
         assert "`firstline staff reset anna` (agent) or `firstline staff reset root` (admin)" in await _said(world)
 
