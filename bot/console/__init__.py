@@ -34,14 +34,18 @@ def mount(app: FastAPI, parts: Parts) -> None:
 
 def _pages() -> list[APIRouter]:
     """All pages. A page that changes by itself registers its view when it is imported."""
+    from bot.console import bell as bell  # rings on every page
     from bot.console import (
         actions,
+        attachments,
         audit_page,
         board,
         my_shift,
         oidc,
         people,
         queue_page,
+        replying,
+        request_page,
         search_page,
         sign_in,
         why_page,
@@ -50,12 +54,15 @@ def _pages() -> list[APIRouter]:
 
     return [
         actions.router,
+        attachments.routes(),
         audit_page.router,
         board.router,
         my_shift.router,
         oidc.router,
         people.router,
         queue_page.router,
+        replying.routes(),
+        request_page.pages(),
         search_page.router,
         sign_in.router,
         why_page.router,
