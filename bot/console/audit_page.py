@@ -36,7 +36,7 @@ ACTIONS = {
 """Names of actions; one that is not here is shown as it is stored."""
 KEYS = {
     "who": "кто", "role": "роль", "changed": "что", "by": "как", "queue": "очередь", "to": "кому", "browsers": "браузеров", "desk": "где",
-    "api_key": "ключ", "priority": "приоритет", "resolution": "итог", "reason": "причина", "phrase": "фраза", "why": "почему",
+    "api_key": "ключ", "priority": "приоритет", "resolution": "итог", "reason": "причина", "phrase": "фраза", "why": "почему", "back": "возвращено",
 }  # fmt: skip
 VALUES = {
     "password": "пароль", "oidc": "через компанию", "telegram": "Telegram", "title": "имя", "queues": "очереди", "skills": "навыки",
@@ -91,7 +91,7 @@ def _day(text: str, zone: ZoneInfo) -> tuple[datetime | None, datetime | None]:
 def _filters(asked: Mapping[str, str], people: Sequence[Agent], actions: Sequence[str]) -> h.Element:
     return h.form(".filters", method="get", action=PAGE)[
         _choice("who", "Кто", asked["who"], {agent.name: agent.title for agent in people}),
-        _choice("action", "Что", asked["action"], {name: ACTIONS.get(name, name) for name in actions}),
+        _choice("action", "Что", asked["action"], {name: _action(name) for name in actions}),
         h.label["Обращение", h.input(name="number", value=asked["number"], placeholder="T-1001", autocomplete="off")],
         h.label["День", h.input(type="date", name="day", value=asked["day"])],
         h.button["Показать"],
@@ -134,11 +134,19 @@ def _line(entry: audit.Entry, titles: Mapping[str, str], zone: ZoneInfo) -> h.El
     return h.tr[
         h.td[h.time(datetime=entry.at.isoformat())[at.strftime("%d.%m.%Y %H:%M:%S")]],
         h.td[_link(who, {"who": entry.agent}) if entry.agent else who],
-        h.td[ACTIONS.get(entry.action, entry.action)],
+        h.td[_action(entry.action)],
         h.td[h.a(href=f"/desk/requests/{entry.number}")[entry.number] if entry.number else None],
         h.td(".dim")[_details(entry.data, titles)],
         h.td(".dim.small")[entry.address],
     ]
+
+
+def _action(name: str) -> str:
+    """What an action is called; a call of an outside system that was refused is named after what it wanted."""
+    wanted = name.removesuffix("_refused")
+    if name not in ACTIONS and wanted in ACTIONS:
+        return f"{ACTIONS[wanted]}: отказано"
+    return ACTIONS.get(name, name)
 
 
 def _details(data: Mapping[str, Any], titles: Mapping[str, str]) -> str:

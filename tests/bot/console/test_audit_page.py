@@ -96,6 +96,14 @@ async def test_nonsense_in_the_address_is_no_trouble(door: Door, query: str) -> 
     assert "<script>" not in sveta.page
 
 
+async def test_what_was_refused_to_an_outside_system_is_named(door: Door) -> None:
+    async with door.world.sessions.begin() as session:
+        await audit.note(session, at=START, agent="anna", action="reply_refused", data={"api_key": "helpdesk"})
+    sveta = await door.inside("sveta", "/desk/audit?who=anna")
+    assert "Ответ клиенту: отказано" in _rows(sveta)[0]
+    assert "ключ: helpdesk" in _rows(sveta)[0]
+
+
 async def test_signs_that_no_text_has_are_said_to_be_wrong(door: Door) -> None:
     sveta = await door.inside("sveta")
     assert (await sveta.get("/desk/audit?number=%00")).status_code == 422
