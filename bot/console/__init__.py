@@ -34,7 +34,6 @@ def mount(app: FastAPI, parts: Parts) -> None:
 
 def _pages() -> list[APIRouter]:
     """All pages. A page that changes by itself registers its view when it is imported."""
-    from bot.console import bell as bell  # rings on every page
     from bot.console import (
         actions,
         attachments,
