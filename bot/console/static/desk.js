@@ -104,7 +104,8 @@
 
   // ---------------------------------------------------------------- dialogs
   document.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target.id === "dialog-body" && $("#dialog-body").childElementCount) {
+    const swapped = event.detail.xhr?.getResponseHeader("HX-Reswap") !== "none";  // htmx tells of a swap that was none, too
+    if (swapped && event.detail.target.id === "dialog-body" && $("#dialog-body").childElementCount) {
       const dialog = $("#dialog");
       if (!dialog.open) dialog.showModal();
       ($("[autofocus]", dialog) || $("input:not([type=hidden]), select, textarea, button", dialog))?.focus();

@@ -21,9 +21,9 @@ from tests.bot.world import World
 
 
 @asynccontextmanager
-async def served(world: World, folder: Path) -> AsyncIterator[str]:
+async def served(world: World, folder: Path, *, undo_seconds: float = 0) -> AsyncIterator[str]:
     """Serve the desk for the time of a block; gives its address."""
-    settings = Settings(home=folder, undo_seconds=0)
+    settings = Settings(home=folder, undo_seconds=undo_seconds)
 
     async def of_socket(connection: Request | WebSocket) -> Seat | None:
         name = connection.cookies.get("sits")

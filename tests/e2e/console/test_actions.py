@@ -1,0 +1,88 @@
+"""The dialogs of actions in a real browser: by keyboard alone, with what is wrong at its field, and undone at the edge."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+from sqlalchemy import select
+
+from bot.models import Agent, Planned, State
+from tests.bot.world import World, make_world
+from tests.e2e.console.served import served
+
+
+@pytest.fixture
+async def world(address: str) -> AsyncIterator[World]:
+    async with make_world(address) as made:
+        await made.agent("anna", title="Анна")
+        await made.agent("boris", title="Борис")
+        await made.agent("chief", title="Ольга", role="supervisor")
+        await made.say("c1", "мастера")
+        await made.take("anna")
+        yield made
+
+
+@asynccontextmanager
+async def sitting(at: str, name: str) -> AsyncIterator[Page]:
+    """A browser in which somebody has the request open."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        context = await browser.new_context(viewport={"width": 1440, "height": 900})
+        await context.add_cookies([{"name": "sits", "value": name, "url": at}])
+        page = await context.new_page()
+        await page.goto(f"{at}/desk/requests/T-1001")
+        try:
+            yield page
+        finally:
+            await browser.close()
+
+
+async def test_passing_on_by_keyboard_alone(world: World, tmp_path: Path) -> None:
+    async with served(world, tmp_path) as at, sitting(at, "anna") as page:
+        await page.keyboard.press("p")
+        target = page.get_by_label("Кому")
+        await expect(target).to_be_focused()
+        await target.select_option("to:boris")
+        await page.keyboard.press("Tab")
+        await expect(page.get_by_label("Комментарий для того, кто возьмёт")).to_be_focused()
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        comment = page.get_by_label("Комментарий для того, кто возьмёт")
+        await expect(page.get_by_text("Напишите комментарий для того, кто возьмёт обращение.")).to_be_visible()
+        await expect(comment).to_be_focused()
+        assert await target.input_value() == "to:boris"
+        await page.keyboard.type("Твой клиент")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#dialog")).not_to_be_visible()
+    (boris,) = await world.rows(select(Agent).where(Agent.name == "boris"))
+    assert (await world.request()).agent_id == boris.id
+    assert ("note", "Твой клиент") in await world.transcript()
+
+
+async def test_what_is_about_to_be_done_is_undone_at_the_edge(world: World, tmp_path: Path) -> None:
+    async with served(world, tmp_path, undo_seconds=60) as at, sitting(at, "anna") as page:
+        await page.keyboard.press("r")
+        await page.get_by_role("button", name="Завершить").click()
+        told = page.locator("#news")
+        await expect(told).to_contain_text("T-1001: завершаем…")
+        await told.get_by_role("button", name="Отменить").click()
+        await expect(told).not_to_contain_text("завершаем")
+    assert [one.state for one in await world.rows(select(Planned))] == ["undone"]
+    assert (await world.request()).state == State.ASSIGNED
+
+
+async def test_who_loses_a_request_to_a_supervisor_reads_it_at_once(world: World, tmp_path: Path) -> None:
+    async with served(world, tmp_path) as at, sitting(at, "anna") as anna, sitting(at, "chief") as chief:
+        await expect(anna.locator("#news")).to_be_attached()
+        await chief.keyboard.press("t")
+        await chief.get_by_role("button", name="Взять на себя", exact=True).last.click()
+        await expect(anna.locator("#news")).to_contain_text("Ольга: теперь обращение T-1001 у меня", timeout=15_000)
+        await anna.locator("#news").get_by_role("button", name="Закрыть").click()
+        await expect(anna.locator("#news")).not_to_contain_text("T-1001")
