@@ -155,7 +155,7 @@ async def test_a_whole_shift(desk: tuple[str, dict[str, str]], telegram: Telegra
     await anna.reply("Здравствуйте! Уже смотрю, где посылка. Подскажите номер заказа?")
     await until(lambda: _heard(telegram, "Уже смотрю, где посылка"), "Anna's reply")
     telegram.writes(CUSTOMER, "48213")
-    await expect(anna.page.locator("#transcript")).to_contain_text("48213")
+    await expect(anna.page.locator("#lines")).to_contain_text("48213")
     await anna.shot("request")
 
     # passed on with a comment; the customer is told, and the colleague reads it first
