@@ -126,7 +126,7 @@ async def _at_once(
             await _note(session, seat, action, request_id, now, {})
     except FirstlineError as error:
         return await _refuse(call, seat, action, request_id, error)
-    return await _done(call, seat, number, said, lead=lead)
+    return await _done(call, seat, number, said, lead=lead, trigger=None)
 
 
 # ------------------------------------------------------------------------------------------------------------ dialogs
@@ -255,7 +255,9 @@ def _show(call: Call, seat: Seat, form: Form, drawn: h.Element, status: int) -> 
 
 
 # ------------------------------------------------------------------------------------------------------------ answers
-async def _done(call: Call, seat: Seat, number: str, said: str, *, lead: bool = False) -> Response:
+async def _done(
+    call: Call, seat: Seat, number: str, said: str, *, lead: bool = False, trigger: str | None = "close-dialog"
+) -> Response:
     """After an action: the page shows by itself what has changed. lead: from elsewhere go to the request."""
     address = _address(number)
     elsewhere = urlsplit(call.headers.get("HX-Current-URL", "")).path != address
@@ -263,7 +265,7 @@ async def _done(call: Call, seat: Seat, number: str, said: str, *, lead: bool = 
         return go(call, address, told=said or None)
     async with parts_of(call).sessions() as session:
         shown = await edge.fragment(session, seat)
-    return fragments(shown, *([toast(said, "good")] if said else []), trigger="close-dialog")
+    return fragments(shown, *([toast(said, "good")] if said else []), trigger=trigger)
 
 
 async def _refuse(call: Call, seat: Seat, action: str, request_id: int | None, error: FirstlineError) -> Response:

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 from sqlalchemy import select
 
 from bot.models import Agent, Planned, State
 from tests.bot.world import World, make_world
+from tests.e2e.console.browsers import launched
 from tests.e2e.console.served import served
 
 
@@ -29,16 +30,12 @@ async def world(address: str) -> AsyncIterator[World]:
 @asynccontextmanager
 async def sitting(at: str, name: str) -> AsyncIterator[Page]:
     """A browser in which somebody has the request open."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+    async with launched() as browser:
         context = await browser.new_context(viewport={"width": 1440, "height": 900})
         await context.add_cookies([{"name": "sits", "value": name, "url": at}])
         page = await context.new_page()
         await page.goto(f"{at}/desk/requests/T-1001")
-        try:
-            yield page
-        finally:
-            await browser.close()
+        yield page
 
 
 async def test_passing_on_by_keyboard_alone(world: World, tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.bot.world import World
+from tests.e2e.console.browsers import launched, serious
 from tests.e2e.console.seed import FRIDAY, TALKS, Talk, fill, next_line, shop_world
 from tests.e2e.console.served import served
 
@@ -36,10 +36,8 @@ async def at(world: World, tmp_path: Path) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        made = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+    async with launched() as made:
         yield made
-        await made.close()
 
 
 async def _person(browser: Browser, at: str, name: str, **more: Any) -> BrowserContext:
@@ -193,12 +191,7 @@ async def test_axe_finds_nothing_serious(world: World, browser: Browser, at: str
     ):
         page = await _open(context, at + address)
         await page.set_viewport_size({"width": width, "height": 844})
-        results = await Axe().run(page)
-        found += [
-            (address, one["id"], one["impact"], [node["html"][:120] for node in one["nodes"]][:3])
-            for one in results.response["violations"]
-            if one["impact"] in ("serious", "critical")
-        ]
+        found += [(address, *one) for one in await serious(page)]
         wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, address  # nothing sticks out
         await page.close()

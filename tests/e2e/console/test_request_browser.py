@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 from sqlalchemy import select
 
 from bot import desk
 from bot.models import Message, Request
 from tests.bot.world import World
+from tests.e2e.console.browsers import launched, serious
 from tests.e2e.console.seed import TALKS, fill, shop_world
 from tests.e2e.console.served import served
 
@@ -46,15 +46,11 @@ class Desk:
 
 @pytest.fixture
 async def shop(address: str, tmp_path: Path) -> AsyncIterator[Desk]:
-    async with shop_world(address, tmp_path) as world, async_playwright() as play:
+    async with shop_world(address, tmp_path) as world, launched() as browser:
         await fill(world, [one for one in TALKS if one.name == "Лена Новикова"])
         number = (await world.rows(select(Request.number)))[0]
         async with served(world, tmp_path) as at:
-            browser = await play.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-            try:
-                yield Desk(world, at, browser, number)
-            finally:
-                await browser.close()
+            yield Desk(world, at, browser, number)
 
 
 async def test_a_draft_survives_a_reload_and_an_update_of_the_page(shop: Desk) -> None:
@@ -198,8 +194,6 @@ async def test_nothing_serious_stands_in_the_way_of_a_screen_reader(shop: Desk, 
     await expect(page.locator("#orders")).not_to_have_attribute("aria-busy", "true")
     await page.get_by_role("button", name="Фразы").click()
     await expect(page.locator("#quick-list li").first).to_be_visible()
-    found = await Axe().run(page)
-    wrong = [one for one in found.response["violations"] if one["impact"] in ("serious", "critical")]
-    assert not wrong, [(one["id"], [node["html"][:200] for node in one["nodes"]]) for one in wrong]
+    assert await serious(page) == []
     width = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
     assert width == 0

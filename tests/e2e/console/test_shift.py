@@ -10,16 +10,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from bot.benches.processes import Program
 from bot.benches.system import free_port
 from bot.standins.telegram import TelegramServer
 from tests.e2e.conftest import FIRSTLINE
+from tests.e2e.console.browsers import launched, serious
 from tests.e2e.test_run import until
 
-CHROMIUM = os.environ.get("FIRSTLINE_TEST_CHROMIUM", "/usr/bin/chromium")
 PATIENCE = 30_000
 """Milliseconds for whatever a page shows, on a busy machine."""
 CUSTOMER = 700
@@ -30,10 +29,8 @@ SHOTS = os.environ.get("FIRSTLINE_TEST_SHOTS")
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as play:
-        made = await play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    async with launched() as made:
         yield made
-        await made.close()
 
 
 @pytest.fixture
@@ -105,16 +102,6 @@ class Person:
         await self.page.keyboard.press("Control+Enter")
         await expect(self.page.locator("#reply-text")).to_have_value("")
 
-    async def finds_nothing_serious(self) -> None:
-        """What axe-core says of the page."""
-        found = (await Axe().run(self.page)).response["violations"]
-        serious = [
-            (one["id"], [node["html"][:120] for node in one["nodes"]])
-            for one in found
-            if one["impact"] in ("serious", "critical")
-        ]
-        assert serious == []
-
     async def shot(self, name: str) -> None:
         """A picture, where they are wanted."""
         if SHOTS:
@@ -140,7 +127,7 @@ async def test_a_whole_shift(desk: tuple[str, dict[str, str]], telegram: Telegra
     await until(lambda: _heard(telegram, "T-1001"), "the request's number")
     row = anna.page.get_by_text("T-1001").first
     await expect(row).to_be_visible()
-    await anna.finds_nothing_serious()
+    assert await serious(anna.page) == []
     await anna.shot("queue")
 
     # one key takes the next request; the summary stands there before the first reply
@@ -149,7 +136,7 @@ async def test_a_whole_shift(desk: tuple[str, dict[str, str]], telegram: Telegra
     await expect(anna.page.locator("#head")).to_contain_text("T-1001")
     await expect(anna.page.locator("#card")).to_contain_text("неделю стоит на месте")
     await until(lambda: _heard(telegram, "специалист"), "who has joined")
-    await anna.finds_nothing_serious()
+    assert await serious(anna.page) == []
 
     # a talk, live both ways
     await anna.reply("Здравствуйте! Уже смотрю, где посылка. Подскажите номер заказа?")
@@ -182,7 +169,9 @@ async def test_a_whole_shift(desk: tuple[str, dict[str, str]], telegram: Telegra
         await boris.page.locator("#dialog").get_by_label("Что сделали").fill("Запрос перевозчику")
         await boris.page.locator("#dialog").get_by_role("button", name="Завершить").click()
         if not again:
-            await boris.page.get_by_role("button", name="Отменить").first.click()
+            await boris.shot("undo")
+            await boris.page.locator("#news").get_by_role("button", name="Отменить").click()
+            await expect(boris.page.locator("#news")).not_to_contain_text("завершаем")
             await expect(boris.page.locator("#head")).to_contain_text("В работе")
     await until(lambda: _heard(telegram, "Помогло?") or _heard(telegram, "Всё получилось?"), "whether it helped")
     assert sum("Помогло?" in one.text or "Всё получилось?" in one.text for one in telegram.sent) == 1

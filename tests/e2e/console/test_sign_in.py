@@ -6,14 +6,14 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 
 from bot import agents, staff
 from tests.bot.accounts import quick_passwords, seat
 from tests.bot.conftest import world
 from tests.bot.console.signing import Door, Opened, open_door
 from tests.bot.world import START
+from tests.e2e.console.browsers import launched, serious
 
 __all__ = ["open_door", "quick_passwords", "world"]
 pytestmark = pytest.mark.usefixtures("quick_passwords")
@@ -31,20 +31,17 @@ async def door(open_door: Opened) -> AsyncIterator[Door]:
 async def page(door: Door) -> AsyncIterator[Page]:
     """A page of a browser; what its console complains of fails the test."""
     wrong: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+    async with launched() as browser:
         opened = await browser.new_page(base_url=door.address)
         opened.on("console", lambda said: wrong.append(said.text) if "Content Security Policy" in said.text else None)
         opened.on("pageerror", lambda error: wrong.append(str(error)))
         yield opened
-        await browser.close()
     assert wrong == []
 
 
 async def _sound(page: Page) -> None:
     """Nothing serious for those who do not see the page or use no mouse."""
-    found = (await Axe().run(page)).response["violations"]
-    assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+    assert await serious(page) == []
 
 
 async def test_a_newcomer_gets_in_with_a_temporary_password_and_chooses_another(door: Door, page: Page) -> None:
