@@ -207,6 +207,12 @@ class World:
             return list((await session.scalars(query)).all())
 
 
+@functools.cache
+def mini() -> flows.Pack:
+    """The small pack, read once."""
+    return flows.load(MINI)
+
+
 @asynccontextmanager
 async def make_world(
     address: str, *, slow: float | None = None, again: float = 60.0, pack: flows.Pack | None = None, **more: Any
@@ -217,7 +223,7 @@ async def make_world(
     clock, nlu, crm = FixedClock(START), ScriptedNlu(), ScriptedCrm()
     channels = {name: ScriptedChannel(name) for name in ("telegram", "vk")}
     async with Jobs(address, workers=4, stalled=1.0) as jobs:
-        work = requests.Desk(pack=pack or flows.load(MINI), jobs=jobs)
+        work = requests.Desk(pack=pack or mini(), jobs=jobs)
         down: set[str] = set()
         post = delivery.Post(sessions=sessions, channels=channels, jobs=jobs, clock=clock)
         if slow is not None:
