@@ -9,6 +9,7 @@ import htpy as h
 
 import flows
 from bot import agents
+from bot.console import words
 from bot.console.around import Around, queue_title, topic
 from bot.console.fields import (
     OTHER,
@@ -24,9 +25,6 @@ from bot.console.fields import (
 from bot.desk.hands import load
 from bot.desk.joining import candidates
 from bot.models import Agent, Conversation, Request
-
-PRIORITIES = {"urgent": "Срочный", "high": "Высокий", "normal": "Обычный", "low": "Низкий"}
-CHANNELS = {"telegram": "Telegram", "vk": "ВКонтакте"}
 
 
 async def decline(around: Around, filled: Filled) -> list[h.Node]:
@@ -85,7 +83,7 @@ def in_hand(count: int) -> str:
 
 
 async def priority(around: Around, filled: Filled) -> list[h.Node]:
-    offered = [Choice(name, title) for name, title in PRIORITIES.items()]
+    offered = [Choice(name, title) for name, title in words.PRIORITIES.items()]
     return [
         choices(filled, "priority", "Приоритет", offered, default=around.request.priority, first=True),
         text_line(filled, "reason", "Причина", required=True, hint="Увидят только коллеги"),
@@ -117,7 +115,7 @@ async def _told_of(around: Around, one: Request) -> str:
     channel = (await around.session.get_one(Conversation, one.conversation_id)).channel
     holder = await around.session.get(Agent, one.agent_id) if one.agent_id else None
     where = holder.title if holder else queue_title(around.pack, one.queue)
-    return ", ".join(filter(None, [topic(around.pack, one.topic), where, CHANNELS.get(channel, channel)]))
+    return ", ".join(filter(None, [topic(around.pack, one.topic), where, words.CHANNELS.get(channel, channel)]))
 
 
 async def read_join(around: Around, given: Mapping[str, str]) -> dict[str, Any]:
@@ -131,7 +129,7 @@ async def read_join(around: Around, given: Mapping[str, str]) -> dict[str, Any]:
 async def spam(around: Around, filled: Filled) -> list[h.Node]:
     return [
         h.p["Обращение закроется, клиент ничего не получит. Новые сообщения из этого чата не попадут к специалистам."],
-        h.p(".dim.small")["Снять отметку может руководитель."],
+        h.p(".dim.small")["Снять отметку может старший смены."],
     ]
 
 
