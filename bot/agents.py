@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.errors import AgentUnknown
-from bot.models import IN_HAND, Agent, Request
+from bot.models import Agent, Request, State
 
 
 async def save(
@@ -68,8 +68,11 @@ async def by_id(session: AsyncSession, agent_id: int) -> Agent:
 
 
 async def in_hand(session: AsyncSession) -> dict[int, int]:
-    """How many requests each agent has in hand, by the agent's id; who has none is left out."""
-    counted = select(Request.agent_id, func.count()).where(Request.agent_id.is_not(None), Request.state.in_(IN_HAND))
+    """How many requests each agent works on (those that wait for a customer take no room), by the agent's id; who has none is
+    left out."""
+    counted = select(Request.agent_id, func.count()).where(
+        Request.agent_id.is_not(None), Request.state == State.ASSIGNED
+    )
     return {agent: number for agent, number in await session.execute(counted.group_by(Request.agent_id)) if agent}
 
 

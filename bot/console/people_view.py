@@ -100,12 +100,16 @@ def _row(agent: Agent, in_hand: int, pack: flows.Pack, here: Seat) -> h.Element:
         h.td[h.strong[name], h.div(".dim.small")[agent.name]],
         h.td[ROLES.get(agent.role, agent.role)],
         h.td(".queues", data_th="Очереди")[
-            queues or h.span(".dim")["нет"], h.div(".dim.small")[", ".join(agent.skills)]
+            queues or h.span(".dim")["нет"], h.div(".dim.small")[", ".join(_skill(pack, name) for name in agent.skills)]
         ],
         h.td(class_="late" if in_hand > agent.capacity else None, data_th="В работе")[f"{in_hand} из {agent.capacity}"],
         h.td[_entrance(agent)],
         h.td[_shift(agent, here)],
     ]
+
+
+def _skill(pack: flows.Pack, name: str) -> str:
+    return pack.skills[name].title if name in pack.skills else name
 
 
 def _entrance(agent: Agent) -> h.Element:
