@@ -114,6 +114,10 @@
   });
   document.addEventListener("htmx:oobAfterSwap", times);
   document.addEventListener("close-dialog", () => $("#dialog").close());
+  // The menu that led to a dialog closes with it; who works by keyboard goes on from its button.
+  $("#dialog").addEventListener("close", () => {
+    for (const menu of $$("details.menu[open]")) { menu.open = false; $("summary", menu).focus(); }
+  });
   document.addEventListener("click", (event) => {
     const opens = event.target.closest("[data-open]");
     if (opens) { if (opens.dataset.open === "keys") listKeys(); $("#" + opens.dataset.open).showModal(); return; }
