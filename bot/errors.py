@@ -327,10 +327,14 @@ class SignInHeldUp(FirstlineError):
         self.after = after
 
 
-class PasswordRefused(Refused):
-    """The password cannot be this one."""
+class Invalid(FirstlineError):
+    """What was entered cannot be so."""
 
     status = 422
+
+
+class PasswordRefused(Invalid):
+    """The password cannot be this one."""
 
 
 class PasswordShort(PasswordRefused):
@@ -357,10 +361,8 @@ class PasswordWrong(PasswordRefused):
     """The present password is another one."""
 
 
-class AgentInvalid(Refused):
+class AgentInvalid(Invalid):
     """An account cannot be like this."""
-
-    status = 422
 
 
 class NameInvalid(AgentInvalid):

@@ -10,6 +10,7 @@ from bot import errors
 DEFAULT = "Не получилось. Обновите страницу и попробуйте ещё раз."
 SENTENCES: dict[type[errors.FirstlineError], str] = {
     errors.Refused: "Сейчас это сделать нельзя.",
+    errors.Invalid: "Так нельзя: проверьте, что введено.",
     errors.NotFound: "Такого здесь нет.",
     errors.AgentUnknown: "Такого сотрудника нет.",
     errors.ConversationUnknown: "Такого разговора нет.",
@@ -33,7 +34,7 @@ SENTENCES: dict[type[errors.FirstlineError], str] = {
     errors.AlreadyYours: "Обращение и так у этого специалиста.",
     errors.AlreadyJoined: "Специалист уже подключился.",
     errors.NotRead: "Сначала откройте обращение и прочитайте сводку.",
-    errors.SupervisorsOnly: "Это может только руководитель.",
+    errors.SupervisorsOnly: "Это может только старший смены.",
     errors.NotInHand: "Обращение ни у кого не в работе, его можно просто взять.",
     # passing
     errors.QueueUnknown: "Выберите очередь из списка.",

@@ -19,7 +19,10 @@ def test_each_refusal_has_a_sentence_in_russian() -> None:
     """One that is missing here would reach an agent as its parent's: vague, and nobody would notice."""
     programs = {errors.KeyExists, errors.KeyUnknown, errors.CallInHand, errors.CallDiffers}  # no person meets them
     known = [
-        one for parent in (errors.Refused, errors.NotFound) for one in _all(parent) if one.__module__ == "bot.errors"
+        one
+        for parent in (errors.Refused, errors.Invalid, errors.NotFound)
+        for one in _all(parent)
+        if one.__module__ == "bot.errors"
     ]
     assert [one.__name__ for one in known if one not in {*SENTENCES, *programs}] == []
     for said in SENTENCES.values():
