@@ -42,7 +42,7 @@ async def test_each_messenger_says_whose_token_it_is(settings: Settings) -> None
     assert status == 0
     assert lines == [
         "telegram: @stand_in_bot (bot), long polling, updates that wait: 1",
-        "vk: «Лавка» (vk.com/lavka), the token lacks: manage",
+        "vk: «Лавка» (vk.com/lavka), the token lacks: docs, manage, photos",
     ]
 
 
