@@ -71,11 +71,6 @@ class Stream:
     # there are lines before it
 
 
-async def find(session: AsyncSession, number: str) -> Request | None:
-    """The request of a number."""
-    return await session.scalar(select(Request).where(Request.number == number.upper()))
-
-
 async def of(session: AsyncSession, request: Request) -> Dossier:
     """What stands around a request now."""
     planned = await session.scalar(

@@ -1,7 +1,7 @@
 """Lists of requests: what waits, what is one's own, what is live, what is over, and what a search finds.
 
-Each list is one query, and shows only what the person may see: supervisors everything, others the requests of their queues
-and those they have or had in hand. Waiting ones stand in the order of `bot.queues`. Search is in `bot.searching`.
+Each list is one query, and shows only what the person may see (`bot.sight`). Waiting ones stand in the order of
+`bot.queues`. Search is in `bot.searching`.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.selectable import Subquery
 
 from bot import queues
 from bot.models import IN_HAND, LIVE, Agent, Conversation, Message, Request, Sender, State
+from bot.sight import Scope, seen_by
 
 PAGE = 50
 """Rows that are shown first, and again at each «more»."""
@@ -43,16 +44,6 @@ class Target(StrEnum):
 
     NEAR = "near"
     LATE = "late"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scope:
-    """Whose eyes: what may be seen."""
-
-    everything: bool = False
-    queues: tuple[str, ...] = ()
-    agent: int | None = None
-    # their own requests, whichever queue they are in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,16 +143,6 @@ class Page:
 
 
 # ------------------------------------------------------------------------------------------------------------ parts
-def seen_by(scope: Scope) -> ColumnElement[bool]:
-    """What may be seen."""
-    if scope.everything:
-        return true()
-    mine: list[ColumnElement[bool]] = [Request.queue.in_(scope.queues)] if scope.queues else []
-    if scope.agent is not None:
-        mine += [Request.agent_id == scope.agent, Request.last_agent_id == scope.agent]
-    return or_(*mine) if mine else false()
-
-
 def _narrowed(filters: Filters) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     for wanted, column in (

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import agents, desk, events
 from bot.desk.hands import lock_all
-from bot.errors import CustomerWrote, FirstlineError, NothingToUndo, PlannedAlready, RequestUnknown
+from bot.errors import CustomerWrote, FirstlineError, NothingToUndo, PlannedAlready
 from bot.jobs import PLANNED, Jobs
 from bot.models import Agent, Message, Planned, Request, Sender
 from bot.sentences import broken, not_done
@@ -248,11 +248,3 @@ async def _newest(session: AsyncSession, conversation_id: int) -> int:
         )
     )  # fmt: skip
     return int(newest or 0)
-
-
-async def request_of(session: AsyncSession, number: str) -> Request:
-    """The request of a number. RequestUnknown when there is none."""
-    request = await session.scalar(select(Request).where(Request.number == number))
-    if request is None:
-        raise RequestUnknown
-    return request

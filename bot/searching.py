@@ -17,8 +17,9 @@ from sqlalchemy import ColumnElement, Select, Text, case, func, literal, select,
 from sqlalchemy import text as sql
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.listing import PAGE, Page, Scope, page_of, rows_of, seen_by
+from bot.listing import PAGE, Page, page_of, rows_of
 from bot.models import LIVE, Conversation, Message, Request
+from bot.sight import Scope, seen_by
 
 NEWEST = 400
 """Of the conversations in which a word was said, and of the requests of people of a name, the newest so many are looked at."""

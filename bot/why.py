@@ -15,9 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import listing
-from bot.listing import Scope
 from bot.models import Conversation, Message, Request, Sender, TurnRow
+from bot.sight import Scope, seen_by
 from bot.stored import StoredTurn, again, read_back
 from flows.explain import Explanation, explain
 
@@ -58,7 +57,7 @@ async def line(session: AsyncSession, message_id: int, scope: Scope) -> Line | N
     if message is None or message.sender == Sender.NOTE:
         return None
     conversation = await session.get_one(Conversation, message.conversation_id)
-    seen = select(Request.number).where(Request.conversation_id == conversation.id, listing.seen_by(scope))
+    seen = select(Request.number).where(Request.conversation_id == conversation.id, seen_by(scope))
     number = await session.scalar(seen.order_by(Request.id.desc()).limit(1))
     if number is None and not scope.everything:
         return None

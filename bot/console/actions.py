@@ -19,7 +19,7 @@ from fastapi import Request as Call
 from fastapi.responses import HTMLResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import audit, desk, planned
+from bot import audit, desk, planned, sight
 from bot.console import news as edge
 from bot.console.fields import FieldWrong, Filled
 from bot.console.forms import FORMS, SAME, Around, Form, named, wrong
@@ -27,7 +27,7 @@ from bot.console.parts import Parts, parts_of
 from bot.console.seat import Seat, allowed
 from bot.console.shell import form_token, fragments, go, is_htmx, page, refused, toast
 from bot.desk import news
-from bot.errors import FirstlineError, NothingToTake
+from bot.errors import FirstlineError, NothingToTake, RequestUnknown
 from bot.models import Request
 from bot.sentences import sentence
 
@@ -110,6 +110,14 @@ async def seen(call: Call, news_id: int, seat: Worker) -> Response:
         return fragments(await edge.fragment(session, seat))
 
 
+async def _request(session: AsyncSession, number: str, seat: Seat) -> Request:
+    """The request of a number. RequestUnknown when there is none that the person may see."""
+    found = await sight.find(session, number, seat.scope)
+    if found is None:
+        raise RequestUnknown
+    return found
+
+
 Do = Callable[[AsyncSession, Parts, Request, datetime], Awaitable[None]]
 
 
@@ -120,7 +128,7 @@ async def _at_once(
     parts, request_id = parts_of(call), None
     try:
         async with parts.sessions.begin() as session:
-            request, now = await planned.request_of(session, number), parts.clock.now()
+            request, now = await _request(session, number, seat), parts.clock.now()
             request_id = request.id
             await do(session, parts, request, now)
             await _note(session, seat, action, request_id, now, {})
@@ -138,7 +146,7 @@ async def dialog(call: Call, number: str, action: str, seat: Worker) -> Response
         return refused(call, seat, "Такого действия нет.", status=404)
     try:
         async with parts.sessions() as session:
-            request = await planned.request_of(session, number)
+            request = await _request(session, number, seat)
             around = Around(
                 session=session,
                 parts=parts,
@@ -174,7 +182,7 @@ async def _act(call: Call, number: str, action: str, form: Form, seat: Seat) -> 
         given = {key: value.replace("\r\n", "\n") for key, value in sent.items() if isinstance(value, str)}
     try:
         async with parts.sessions.begin() as session:
-            request, now = await planned.request_of(session, number), parts.clock.now()
+            request, now = await _request(session, number, seat), parts.clock.now()
             request_id = request.id
             around = Around(session=session, parts=parts, person=seat, request=request, now=now)
             args = await form.read(around, given)
@@ -216,7 +224,7 @@ async def _again(
         (field, said), status = wrong(error), error.status
         await _note_refused(parts, seat, form.action, request_id, error)
     async with parts.sessions() as session:
-        request = await planned.request_of(session, number) if request_id is not None else None
+        request = await _request(session, number, seat) if request_id is not None else None
         if request is None:
             return refused(call, seat, said, status=status)
         around = Around(

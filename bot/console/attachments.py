@@ -9,8 +9,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import StreamingResponse
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import audit, files
+from bot import audit, files, sight
 from bot.console import shell
 from bot.console.parts import parts_of
 from bot.console.seat import Seat, seat
@@ -36,7 +37,8 @@ async def save(request: Request, file_id: int, person: Signed) -> Response:
     parts = parts_of(request)
     try:
         async with parts.sessions.begin() as session:
-            found = await files.read(session, parts.files, _id(file_id))
+            await _check(session, file_id, person)
+            found = await files.read(session, parts.files, file_id)
             file = await session.get_one(File, file_id)
             await audit.note(
                 session, at=parts.clock.now(), agent=person.name, action="file_saved", request_id=file.request_id,
@@ -49,20 +51,21 @@ async def save(request: Request, file_id: int, person: Signed) -> Response:
 
 async def picture(request: Request, file_id: int, person: Signed) -> Response:
     """A picture to be looked at; any other file is none."""
-    return await _shown(request, file_id, PICTURES)
+    return await _shown(request, file_id, person, PICTURES)
 
 
 async def sound(request: Request, file_id: int, person: Signed) -> Response:
     """A voice message to be listened to."""
-    return await _shown(request, file_id, SOUNDS)
+    return await _shown(request, file_id, person, SOUNDS)
 
 
-async def _shown(request: Request, file_id: int, kinds: tuple[str, ...]) -> Response:
+async def _shown(request: Request, file_id: int, person: Seat, kinds: tuple[str, ...]) -> Response:
     parts = parts_of(request)
     try:
         async with parts.sessions() as session:
-            file = await session.get(File, _id(file_id))
-            if file is None or file.mime not in kinds or (file.size or 0) > PICTURE_BYTES:
+            await _check(session, file_id, person)
+            file = await session.get_one(File, file_id)
+            if file.mime not in kinds or (file.size or 0) > PICTURE_BYTES:
                 return Response(status_code=404)
             found = await files.read(session, parts.files, file_id)
     except (FileUnknown, FileGone, FileStoreUnavailable) as error:
@@ -75,7 +78,7 @@ async def _shown(request: Request, file_id: int, kinds: tuple[str, ...]) -> Resp
     return StreamingResponse(found.pieces, headers=headers)
 
 
-def _id(given: int) -> int:
-    if not 0 < given < 1 << 62:
+async def _check(session: AsyncSession, file_id: int, person: Seat) -> None:
+    """FileUnknown when there is no such attachment that the person may see."""
+    if not 0 < file_id < 1 << 62 or not await sight.sees_file(session, file_id, person.scope):
         raise FileUnknown
-    return given

@@ -15,8 +15,8 @@ from bot.console import words
 from bot.console.live import EVERYWHERE, View
 from bot.console.parts import Parts
 from bot.console.seat import Seat
-from bot.listing import Scope
 from bot.live import Change
+from bot.sight import Scope
 
 
 class Bell(View):

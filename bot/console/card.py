@@ -179,8 +179,8 @@ def phone(request: Request, numbers: Sequence[str] | None = None) -> h.Element:
     ]
 
 
-def earlier(requests: Sequence[Request], pack: flows.Pack, now: datetime) -> h.Element | None:
-    """Earlier requests of the customer."""
+def earlier(requests: Sequence[Request], seen: Sequence[Request], pack: flows.Pack, now: datetime) -> h.Element | None:
+    """Earlier requests of the customer; those that the reader may see lead there."""
     if not requests:
         return None
     tz = times.zone(pack)
@@ -189,7 +189,7 @@ def earlier(requests: Sequence[Request], pack: flows.Pack, now: datetime) -> h.E
         h.ul(".plain-list")[
             [
                 h.li[
-                    h.a(href=f"/desk/requests/{one.number}")[one.number],
+                    h.a(href=f"/desk/requests/{one.number}")[one.number] if one in seen else h.span[one.number],
                     " ",
                     _topic(one, pack) or pack.queues[one.queue].title if one.queue in pack.queues else one.queue,
                     h.span(".dim.small")[

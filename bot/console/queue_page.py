@@ -19,9 +19,10 @@ from bot.console.parts import Parts, parts_of
 from bot.console.rows import address, order_of, request_row, request_rows
 from bot.console.seat import Seat, seat
 from bot.console.shell import ago, form_token, left, page
-from bot.listing import MOST, NOTHING, PAGE, Filters, Page, Row, Scope, Tab, Target
+from bot.listing import MOST, NOTHING, PAGE, Filters, Page, Row, Tab, Target
 from bot.live import Change
 from bot.models import Agent
+from bot.sight import Scope
 
 Sits = Annotated[Seat, Depends(seat)]
 router = APIRouter()
@@ -78,14 +79,14 @@ def _one_of(query: Mapping[str, str], name: str, known: Mapping[str, object]) ->
 
 def tabs_of(who: Seat) -> tuple[Tab, ...]:
     """The lists that somebody has."""
-    return tuple(tab for tab in Tab if tab not in (Tab.LIVE, Tab.LATE) or who.leads)
+    hidden = {Tab.LIVE} if not who.scope.everything else set()
+    hidden |= {Tab.LATE} if not who.leads else set()
+    return tuple(tab for tab in Tab if tab not in hidden)
 
 
 def scope_of(who: Seat, *, own: bool = False) -> Scope:
     """What somebody may see. `own`: their own requests in other queues too, which makes the list theirs alone."""
-    if who.leads:
-        return Scope(everything=True)
-    return Scope(queues=tuple(sorted(who.queues)), agent=who.id if own else None)
+    return who.scope if own else replace(who.scope, agent=None)
 
 
 # ---------------------------------------------------------------------------------------------------------- the lists
@@ -311,7 +312,7 @@ def shift_note(person: Agent) -> h.Element:
 def filters(pack: flows.Pack, who: Seat, asked: Asked) -> h.Element:
     """What the list can be narrowed to; each change is an address of its own."""
     chosen = asked.filters
-    names = list(pack.queues) if who.leads else [name for name in pack.queues if name in who.queues]
+    names = list(pack.queues) if who.scope.everything else [name for name in pack.queues if name in who.queues]
     topics = {name: one.title for name, one in pack.intents.items() if one.title}
     moods = {
         code: str(one["title"])

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.datastructures import FormData, UploadFile
 
-from bot import audit, conversations, desk, dossier, drafts, outgoing_files, repeats
+from bot import audit, conversations, desk, dossier, drafts, outgoing_files, repeats, sight
 from bot.console import filling, reply_box, shell
 from bot.console.parts import Parts, parts_of
 from bot.console.seat import Seat, seat
@@ -45,7 +45,7 @@ async def reply(request: Request, number: str, person: Signed) -> Response:
     async with request.form(max_files=MOST_FILES + 1, max_fields=20) as form:
         text, internal = str(form.get("text") or "").strip().replace("\r\n", "\n"), form.get("mode") == "note"
         uploads = [one for one in form.getlist("file") if isinstance(one, UploadFile) and one.filename]
-        asked = await _asked(parts, number)
+        asked = await _asked(parts, number, person)
         if asked is None:
             return shell.refused(request, person, "Такого обращения нет.", status=404)
         if not text and not uploads:
@@ -119,7 +119,7 @@ async def hold(request: Request, number: str, person: Signed) -> Response:
     """Send one of the pack's phrases of patience. Form: name, nonce."""
     parts, form = parts_of(request), await request.form()
     name = str(form.get("name") or "")
-    asked = await _asked(parts, number)
+    asked = await _asked(parts, number, person)
     if asked is None or name not in parts.pack.quick or not parts.pack.quick[name].hold:
         return shell.refused(request, person, "Такой фразы нет.", status=404)
     try:
@@ -155,7 +155,7 @@ async def _said(session: AsyncSession, parts: Parts, asked: Asked, person: Seat,
 async def draft(request: Request, number: str, person: Signed) -> Response:
     """Keep what is written so far. Form: text, mode."""
     parts, form = parts_of(request), await request.form()
-    asked = await _asked(parts, number)
+    asked = await _asked(parts, number, person)
     if asked is None:
         return Response(status_code=404)
     async with parts.sessions.begin() as session:
@@ -169,7 +169,7 @@ async def draft(request: Request, number: str, person: Signed) -> Response:
 async def again(request: Request, number: str, message_id: int, person: Signed) -> Response:
     """Send once more what was not delivered."""
     parts = parts_of(request)
-    asked = await _asked(parts, number)
+    asked = await _asked(parts, number, person)
     if asked is None or not 0 < message_id < 1 << 62:
         return shell.refused(request, person, "Такого сообщения нет.", status=404)
     try:
@@ -192,9 +192,9 @@ async def again(request: Request, number: str, message_id: int, person: Signed) 
 
 
 # --------------------------------------------------------------------------------------------------------- helpers
-async def _asked(parts: Parts, number: str) -> Asked | None:
+async def _asked(parts: Parts, number: str, person: Seat) -> Asked | None:
     async with parts.sessions() as session:
-        return await dossier.find(session, number)
+        return await sight.find(session, number, person.scope)
 
 
 def _mark(form: FormData, *what: str) -> str:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import audit, desk, dossier, drafts
+from bot import audit, desk, dossier, drafts, sight
 from bot.console import action_bar, card, filling, orders, reply_box, shell, transcript
 from bot.console.live import VIEWS
 from bot.console.parts import Parts, parts_of
@@ -43,7 +43,7 @@ async def request_page(request: Request, number: str, person: Signed) -> Respons
     """The page of a request. Whoever has it has read it by that: the card stands above the reply box (L2-10)."""
     parts = parts_of(request)
     async with parts.sessions.begin() as session:
-        asked = await dossier.find(session, number)
+        asked = await sight.find(session, number, person.scope)
         if asked is None:
             return shell.page(
                 person, "Обращения нет", h.h1["Такого обращения нет"], h.p["Проверьте номер: он выглядит как T-1001."],
@@ -54,11 +54,12 @@ async def request_page(request: Request, number: str, person: Signed) -> Respons
             session, at=parts.clock.now(), agent=person.name, action="open", request_id=asked.id, address=person.address
         )
     async with parts.sessions() as session:
-        shown = await _shown(session, parts, number, person.id)
+        shown = await _shown(session, parts, number, person)
         assert shown is not None
         stream = await dossier.stream(session, shown.file.request)
         draft = await drafts.find(session, person.id, shown.file.request.id)
         before = await dossier.earlier(session, shown.file.request)
+        linked = await sight.among(session, before, person.scope)
         looks = await shown.looks(session, parts, stream)
     file, allowed, now = shown.file, shown.allowed, parts.clock.now()
     name = file.request.number
@@ -73,7 +74,7 @@ async def request_page(request: Request, number: str, person: Signed) -> Respons
                     h.summary["Заказы и клиент"],
                     orders.place(file.request),
                     card.customer(file, parts.pack, now),
-                    card.earlier(before, parts.pack, now),
+                    card.earlier(before, linked, parts.pack, now),
                 ],
             ],
             h.section(".talk", aria_label="Переписка")[
@@ -135,14 +136,17 @@ class Shown:
         return transcript.Looks(
             pack=parts.pack, now=parts.clock.now(), number=self.file.request.number,
             customer=action_bar.customer_name(self.file), titles=await dossier.titles(session, stream.items),
-            may_send=self.allowed.mine and self.allowed.answer,
+            may_send=self.allowed.mine and self.allowed.answer, phones=self.person.role != "trainer",
         )  # fmt: skip
 
 
-async def _shown(session: AsyncSession, parts: Parts, number: str, person_id: int) -> Shown | None:
-    asked = await dossier.find(session, number)
-    person = await session.get(Agent, person_id)
-    if asked is None or person is None:
+async def _shown(session: AsyncSession, parts: Parts, number: str, seat: Seat) -> Shown | None:
+    """The request as somebody sees it; None when there is none, or none that they may see by what they are now."""
+    person = await session.get(Agent, seat.id)
+    if person is None:
+        return None
+    asked = await sight.find(session, number, sight.scope_of(person.role, person.queues, person.id))
+    if asked is None:
         return None
     file = await dossier.of(session, asked)
     return Shown(file, person, action_bar.can(file, person, parts.clock.now()))
@@ -152,9 +156,9 @@ async def _shown(session: AsyncSession, parts: Parts, number: str, person_id: in
 class RequestView:
     """What changes by itself on the page: head, buttons, card, the pieces of the talk, and whether one may write."""
 
-    def __init__(self, parts: Parts, number: str, person_id: int, since: int, ids: tuple[int, int]) -> None:
-        self.key: Hashable = ("request", number, person_id, since)
-        self._parts, self._number, self._person, self._since = parts, number, person_id, since
+    def __init__(self, parts: Parts, number: str, person: Seat, since: int, ids: tuple[int, int]) -> None:
+        self.key: Hashable = ("request", number, person.id, since)
+        self._parts, self._number, self._person, self._since = parts, number, person, since
         self._request, self._conversation = ids
         self._typing: float | None = None
 
@@ -168,7 +172,7 @@ class RequestView:
             return True
         if change.kind in ("request", "planned"):
             return self._request == change.request or self._conversation == change.conversation
-        return change.kind == "agent" and change.agent == self._person
+        return change.kind == "agent" and change.agent == self._person.id
 
     async def fragments(self) -> Sequence[h.Element]:
         """The parts as they are now."""
@@ -196,11 +200,11 @@ class RequestView:
 async def view(parts: Parts, person: Seat, query: Mapping[str, str]) -> RequestView | None:
     """The live view of a request's page; `since` is the first line that the page shows."""
     async with parts.sessions() as session:
-        asked = await dossier.find(session, query.get("number", ""))
+        asked = await sight.find(session, query.get("number", ""), person.scope)
     since = query.get("since", "")
     if asked is None or not since.isdecimal() or len(since) > 18:
         return None
-    return RequestView(parts, asked.number, person.id, int(since), (asked.id, asked.conversation_id))
+    return RequestView(parts, asked.number, person, int(since), (asked.id, asked.conversation_id))
 
 
 VIEWS["request"] = view
@@ -213,7 +217,7 @@ async def older_lines(
     """The lines before those that are shown, with the button for still older ones."""
     parts = parts_of(request)
     async with parts.sessions() as session:
-        shown = await _shown(session, parts, number, person.id)
+        shown = await _shown(session, parts, number, person)
         if shown is None:
             return Response(status_code=404)
         stream = await dossier.stream(session, shown.file.request, before=before)
@@ -225,7 +229,7 @@ async def orders_now(request: Request, number: str, person: Signed) -> Response:
     """The customer's orders as the CRM tells them now."""
     parts = parts_of(request)
     async with parts.sessions() as session:
-        shown = await _shown(session, parts, number, person.id)
+        shown = await _shown(session, parts, number, person)
     if shown is None:
         return Response(status_code=404)
     asked = shown.file.request
@@ -240,7 +244,7 @@ async def quick_phrases(request: Request, number: str, person: Signed) -> Respon
     """The quick phrases, filled: [{name, title, words, text, missing, fits, hold}]."""
     parts = parts_of(request)
     async with parts.sessions() as session:
-        shown = await _shown(session, parts, number, person.id)
+        shown = await _shown(session, parts, number, person)
         if shown is None:
             return Response(status_code=404)
         filled = await filling.fill(session, parts, shown.file.request, shown.person)
@@ -261,7 +265,7 @@ async def phone_in_full(request: Request, number: str, person: Signed) -> Respon
     if person.role == "trainer":
         return shell.refused(request, person, "Номера клиентов видят специалисты.", status=403)
     async with parts.sessions.begin() as session:
-        shown = await _shown(session, parts, number, person.id)
+        shown = await _shown(session, parts, number, person)
         if shown is None:
             return Response(status_code=404)
         asked = shown.file.request

@@ -21,7 +21,7 @@ from urllib.parse import urlencode, urlsplit
 from fastapi import Depends, HTTPException, Request, Response, WebSocket
 from starlette.requests import HTTPConnection
 
-from bot import sign_ins
+from bot import sight, sign_ins
 from bot.console.parts import parts_of
 from bot.models import Agent, SignIn
 from bot.settings import Settings
@@ -59,8 +59,13 @@ class Seat:
 
     @property
     def leads(self) -> bool:
-        """Whether they see all queues and everybody's work."""
+        """Whether they lead others: decide about all queues and everybody's work."""
         return self.role in ("supervisor", "admin")
+
+    @property
+    def scope(self) -> sight.Scope:
+        """Which requests they may see."""
+        return sight.scope_of(self.role, self.queues, self.id)
 
 
 # ------------------------------------------------------------------------------------------------------ dependencies

@@ -15,9 +15,10 @@ from zoneinfo import ZoneInfo
 import htpy as h
 
 import flows
-from bot import files
+from bot import files, phones
 from bot.console import times, words
 from bot.dossier import Event, Line, Stream
+from bot.masking import mask
 from bot.models import Delivery, Message, RequestEvent, Sender
 
 PIECE = 20
@@ -58,6 +59,8 @@ class Looks:
     # agents' names -> what they are called
     may_send: bool = False
     # the reader may send again what was not delivered
+    phones: bool = True
+    # telephone numbers are shown in full
 
     @property
     def tz(self) -> ZoneInfo:
@@ -106,7 +109,7 @@ def _line(one: Line, looks: Looks, before: tuple[str, str | None] | None) -> h.E
             h.span(".secret")[" заметка, клиент не видит"] if said.sender == Sender.NOTE else None,
         ],
         h.div(".bubble")[
-            _words(said),
+            _words(said, looks),
             _attachments(one),
             h.p(".buttons")[
                 h.span(".visually-hidden")["Кнопки: "], [h.span(".chip")[button["title"]] for button in said.buttons]
@@ -132,15 +135,21 @@ def _who(said: Message, looks: Looks) -> str:
     return said.agent or "Специалист"
 
 
-def _words(said: Message) -> h.Node:
+def _words(said: Message, looks: Looks) -> h.Node:
+    text = said.text if looks.phones else mask(said.text or "")
     if said.press is not None or said.stale_press:
         old = " (старая)" if said.stale_press else ""
-        return h.p(".words.press")[h.span(".dim")[f"Нажал кнопку{old}: "], said.text]
+        return h.p(".words.press")[h.span(".dim")[f"Нажал кнопку{old}: "], text]
     shown: list[h.Node] = []
-    if said.text:
-        shown.append(h.p(".words")[linked(said.text)])
+    if text:
+        shown.append(h.p(".words")[linked(text)])
     if said.contact:
-        shown.append(h.p(".words")[h.span(".dim")["Поделился своим номером: "], h.span(".mono")[said.contact]])
+        shown.append(
+            h.p(".words")[
+                h.span(".dim")["Поделился своим номером: "],
+                h.span(".mono")[said.contact if looks.phones else phones.masked(said.contact)],
+            ]
+        )
     return shown
 
 

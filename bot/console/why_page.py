@@ -21,7 +21,6 @@ from bot.console import shell, times, words
 from bot.console.parts import Parts, parts_of
 from bot.console.seat import Seat, seat
 from bot.explain_view import VERDICTS, ExplainView, brief
-from bot.listing import Scope
 from bot.masking import mask, masked
 from bot.models import Message, Sender
 from bot.why import Line, Why
@@ -60,9 +59,8 @@ async def flow_style() -> Response:
 async def why_page(request: Request, message_id: int, person: Signed) -> Response:
     """Why the bot answered so: for a line of a conversation that the person may see."""
     parts = parts_of(request)
-    scope = Scope(everything=person.leads, queues=tuple(sorted(person.queues)), agent=person.id)
     async with parts.sessions.begin() as session:
-        line = await why.line(session, message_id, scope)
+        line = await why.line(session, message_id, person.scope)
         if line is not None:
             await audit.note(
                 session, at=parts.clock.now(), agent=person.name, action="why", data={"line": message_id},

@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import agents
+from bot import agents, sight
 from bot.errors import KeyExists, KeyRefused, KeyUnknown, NameInvalid, RoleRefused
 from bot.models import Agent, ApiKey
 
@@ -43,9 +43,9 @@ class Caller:
     # it is told telephone numbers in full
 
     @property
-    def sees_all(self) -> bool:
-        """Whether it sees the requests of all queues, as at the desk."""
-        return self.role in ("supervisor", "admin")
+    def scope(self) -> sight.Scope:
+        """Which requests it sees: those of its agent, as at the desk."""
+        return sight.scope_of(self.role, self.queues, self.agent_id)
 
     def check_works(self) -> None:
         """RoleRefused when it may only read."""
@@ -91,7 +91,7 @@ async def caller_of(session: AsyncSession, key: str | None, *, now: datetime) ->
         await session.execute(update(ApiKey).where(ApiKey.name == known.name).values(used_at=now))
     return Caller(
         key=known.name, agent_id=agent.id, agent=agent.name, role=agent.role, queues=tuple(agent.queues),
-        phones=known.phones,
+        phones=known.phones and agent.role in WORKING,  # trainers read all transcripts, and no number in full
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select, true
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -20,6 +20,7 @@ from bot.files import Attached
 from bot.masking import mask, masked
 from bot.models import Agent, Conversation, File, Message, Request, RequestEvent, Sender
 from bot.outside.keys import Caller
+from bot.sight import seen_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,21 +67,13 @@ class Line:
     # what has bytes, and as {kind, name} what has none
 
 
-def _visible(caller: Caller) -> ColumnElement[bool]:
-    """Requests of the agent's queues, and those that they have or had in hand."""
-    if caller.sees_all:
-        return true()
-    ours = (Request.agent_id == caller.agent_id, Request.last_agent_id == caller.agent_id)
-    return or_(Request.queue.in_(caller.queues), *ours)
-
-
 def _asked(caller: Caller) -> Select[Request, Conversation, str]:
     holder = aliased(Agent)
     return (
         select(Request, Conversation, holder.name)
         .join(Conversation, Conversation.id == Request.conversation_id)
         .outerjoin(holder, holder.id == Request.agent_id)
-        .where(_visible(caller))
+        .where(seen_by(caller.scope))
         .execution_options(populate_existing=True)
     )
 

@@ -17,7 +17,7 @@ from bot import agents, cli_support, desk, jobs, planned, requests, trouble
 from bot.app import Assistant, Content
 from bot.channels import Incoming, Kind
 from bot.clients.shop import Shop
-from bot.models import Conversation, Hook, Message
+from bot.models import Conversation, Hook, Message, Request
 from bot.settings import Settings
 from tests.bot.world import MINI, START, ScriptedNlu
 
@@ -116,7 +116,7 @@ async def test_an_action_that_was_planned_is_done_by_the_process(connected: Assi
         )  # fmt: skip
     async with connected.sessions.begin() as session:
         await desk.take(session, connected.desk, "anna", now=connected.clock.now())
-        request, undo = await planned.request_of(session, opened.number), timedelta(milliseconds=50)
+        request, undo = await session.get_one(Request, opened.id), timedelta(milliseconds=50)
         await planned.plan(session, connected.desk, "anna", "resolve", request, now=connected.clock.now(), undo=undo)
     assert {jobs.PLANNED} <= {*connected.kinds}
     async with asyncio.timeout(20):
@@ -126,4 +126,5 @@ async def test_an_action_that_was_planned_is_done_by_the_process(connected: Assi
 
 async def state_of(assistant: Assistant, number: str) -> str:
     async with assistant.sessions() as session:
-        return (await planned.request_of(session, number)).state
+        state = await session.scalar(select(Request.state).where(Request.number == number))
+        return str(state)

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import update
 
 from bot import agents, desk, listing, queues
-from bot.listing import Filters, Page, Scope, Target
+from bot.listing import Filters, Page, Target
 from bot.models import Conversation, Message, Request
 from bot.searching import Question, find
+from bot.sight import Scope
 from tests.bot.world import World, act
 
 ALL = Scope(everything=True)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import desk, planned
+from bot import desk, planned, sight
 from bot.desk import news
 from bot.errors import (
     CommentMissing,
@@ -22,6 +23,7 @@ from bot.errors import (
     TimeOver,
 )
 from bot.models import Agent, Planned, Request, RequestEvent, State
+from bot.sight import Scope
 from tests.bot.world import World, act, heard, until
 
 UNDO = timedelta(seconds=5)
@@ -31,7 +33,7 @@ async def plan(world: World, action: str, *, name: str = "anna", number: str = "
     """Plan an action, with five seconds to undo it unless told otherwise."""
     undo = args.pop("undo", UNDO)
     async with world.sessions.begin() as session:
-        request = await planned.request_of(session, number)
+        request = await _request(session, number)
         return await planned.plan(session, world.desk, name, action, request, now=world.clock.now(), undo=undo, **args)
 
 
@@ -46,7 +48,13 @@ async def due(world: World, **step: float) -> float | None:
 
 async def undo(world: World, name: str = "anna", number: str = "T-1001") -> Planned:
     async with world.sessions.begin() as session:
-        return await planned.undo(session, await _id(world, name), (await planned.request_of(session, number)).id)
+        return await planned.undo(session, await _id(world, name), (await _request(session, number)).id)
+
+
+async def _request(session: AsyncSession, number: str) -> Request:
+    found = await sight.find(session, number, Scope(everything=True))
+    assert found is not None
+    return found
 
 
 async def _id(world: World, name: str) -> int:
