@@ -138,6 +138,8 @@
   // ---------------------------------------------------------------- messages at the edge
   new MutationObserver((changes) => {
     for (const change of changes) for (const node of change.addedNodes) {
+      // With the morph extension htmx appends what carries a message along with it, and then would fill both.
+      if (node.id === "toasts") { node.replaceWith(...node.childNodes); continue; }
       if (node.nodeType !== 1 || !node.matches(".toast") || node.hasAttribute("data-stays")) continue;
       const stay = Number(node.dataset.seconds || 5) * 1000;
       let timer = setTimeout(() => node.remove(), stay);

@@ -83,3 +83,12 @@ async def test_who_loses_a_request_to_a_supervisor_reads_it_at_once(world: World
         await expect(anna.locator("#news")).to_contain_text("Ольга: теперь обращение T-1001 у меня", timeout=15_000)
         await anna.locator("#news").get_by_role("button", name="Закрыть").click()
         await expect(anna.locator("#news")).not_to_contain_text("T-1001")
+
+
+async def test_what_is_said_at_the_edge_stands_there_once_and_goes_by_itself(world: World, tmp_path: Path) -> None:
+    async with served(world, tmp_path) as at, sitting(at, "boris") as page:
+        for said in ("Смена закончена.", "Смена началась."):
+            await page.locator("#my-shift button").click()
+            await expect(page.locator("#toasts > .toast").last).to_contain_text(said)
+        await expect(page.locator(".toast")).to_have_count(2)
+        await expect(page.locator(".toast")).to_have_count(0, timeout=10_000)
