@@ -17,6 +17,7 @@ from bot.console import shell
 from bot.console.parts import parts_of
 from bot.console.seat import Seat, allowed
 from bot.console.sign_in import ROLES, STYLES
+from bot.console.words import RESOLUTIONS
 from bot.models import Agent
 
 router = APIRouter()
@@ -29,18 +30,18 @@ ACTIONS = {
     "shift_on": "Начало смены", "shift_off": "Конец смены",
     "open": "Открыта страница обращения", "why": "Открыто «Почему бот так ответил»", "take": "Взято", "step_in": "Вмешательство старшего", "decline": "Возвращено в очередь",
     "transfer": "Передано", "reply": "Ответ клиенту", "note": "Заметка", "hold": "Просьба подождать", "send_again": "Отправлено ещё раз",
-    "resolve": "Решено", "wait": "Ожидание клиента", "open_case": "Открыта задача", "call_back": "Обещан звонок", "called": "Звонок сделан",
+    "resolve": "Решено", "wait": "Ожидание клиента", "resume": "Снова в работу", "open_case": "Открыта задача", "call_back": "Обещан звонок", "called": "Звонок сделан",
     "prioritise": "Изменён приоритет", "join": "Обращения объединены", "spam": "Отмечено как спам", "not_spam": "Отметка спама снята",
     "undo": "Отменено действие", "phone_shown": "Показан телефон", "phones_shown": "Показаны телефоны", "file_saved": "Скачан файл",
 }  # fmt: skip
 """Names of actions; one that is not here is shown as it is stored."""
 KEYS = {
     "who": "кто", "role": "роль", "changed": "что", "by": "как", "queue": "очередь", "to": "кому", "browsers": "браузеров", "desk": "где",
-    "api_key": "ключ", "priority": "приоритет", "resolution": "итог", "reason": "причина", "phrase": "фраза", "why": "почему", "back": "возвращено",
+    "api_key": "ключ", "priority": "приоритет", "resolution": "итог", "reason": "причина", "phrase": "фраза", "why": "почему", "back": "возвращено", "category": "тема",
 }  # fmt: skip
 VALUES = {
     "password": "пароль", "oidc": "через компанию", "telegram": "Telegram", "title": "имя", "queues": "очереди", "skills": "навыки",
-    "capacity": "нагрузка", "telegram_id": "Telegram ID", **ROLES,
+    "capacity": "нагрузка", "telegram_id": "Telegram ID", **RESOLUTIONS, **ROLES,
 }  # fmt: skip
 HIDDEN = frozenset({"form", "line"})
 """Keys that only programs need."""
