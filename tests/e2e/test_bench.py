@@ -57,7 +57,9 @@ def test_the_machines_size_and_the_processor_time_stand_beside_the_figures(load:
 
 def test_the_desk_shows_what_customers_write_to_all_pages(environment: dict[str, str]) -> None:
     asked = ["bench", "desk", "--pages", "6", "--requests", "30", "--seconds", "3", "--json"]
-    done = subprocess.run([*FIRSTLINE, *asked], env=environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [*FIRSTLINE, *asked], env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
     told = json.loads(done.stdout)
     assert (told["pages"], told["requests"]) == (6, 30)
     for name in ("queue_opens_ms", "message_seen_ms", "request_seen_by_all_ms"):
