@@ -76,8 +76,8 @@ async def transfer(
     label = desk.pack.manifest.summary.get("passed", "+")
     request.comment = f"{label} {agent.title}: {mask(comment.strip())}\n{request.comment}"
     request.queue, kind, due = flows.place(desk.pack, queue, now, request.resolved_category)
-    if kind is not None and request.category is None:
-        request.category, request.due = kind, due
+    if kind is not None:  # the customer is told the new queue's term, which is not that of the old one
+        request.category, request.due, request.overdue_at = request.category or kind, due, None
     targets.move(desk.pack, request, now)
     request.summary = {
         **request.summary,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import flows
 from bot import desk
 from bot.errors import (
     AgentUnknown,
@@ -42,6 +43,19 @@ class TestGivingAway:
         assert joined.told("message")[-1]["buttons"] == ["Отменить обращение"]
         request = await joined.take("boris")
         assert (request.queue, request.summary["queue"]) == ("masters", "masters")
+
+    @pytest.mark.rule("L2-17")
+    async def test_a_case_gets_the_term_of_the_closed_queue_it_goes_to(self, world: World) -> None:
+        await world.agent("anna")
+        await world.say("c1", "напишите")
+        await world.take("anna")
+        world.clock.forward(hours=10)
+        before = (await world.request()).due
+        await act(world, desk.transfer, "anna", "Нужна деталь", queue="masters")
+        request = await world.request()
+        _, kind, due = flows.place(world.desk.pack, "masters", world.clock.now(), request.resolved_category)
+        assert kind is not None
+        assert (request.category, request.due, request.due == before) == ("letter", due, False)
 
     async def test_to_a_colleague(self, joined: World) -> None:
         await act(joined, desk.transfer, "anna", "Твой клиент", to="boris")
