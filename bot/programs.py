@@ -207,6 +207,7 @@ async def _desk(assistant: Assistant) -> AsyncIterator[console.Parts]:
         yield Parts(
             sessions=assistant.sessions, desk=assistant.desk, live=live, clock=assistant.clock, crm=assistant.tools.crm,
             files=assistant.files.store, settings=assistant.settings, channels=assistant.channels,
+            attention=assistant.tools.attention,
         )  # fmt: skip
 
 

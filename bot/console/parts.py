@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from starlette.requests import HTTPConnection
 
 import flows
+from bot.attention import Attention
 from bot.channels import Channel
 from bot.clients import Crm
 from bot.clock import Clock
@@ -30,6 +31,8 @@ class Parts:
     files: FileStore
     settings: Settings
     channels: dict[str, Channel]
+    attention: Attention = field(default_factory=lambda: Attention(channels={}))
+    # shows customers that their agent writes
 
     @property
     def pack(self) -> flows.Pack:

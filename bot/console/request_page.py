@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import audit, desk, dossier, drafts, sight
+from bot.attention import agent_writes
 from bot.console import action_bar, card, filling, orders, reply_box, shell, transcript
 from bot.console.live import VIEWS
 from bot.console.parts import Parts, parts_of
@@ -194,7 +195,10 @@ class RequestView:
         ]
 
     async def hear(self, said: Mapping[str, Any]) -> None:
-        """Nothing is listened for."""
+        """The page says {typing: true} while a reply is written: the customer's messenger shows it."""
+        if said.get("typing") is True:
+            parts = self._parts
+            await agent_writes(parts.sessions, parts.attention, self._person.name, self._conversation)
 
 
 async def view(parts: Parts, person: Seat, query: Mapping[str, str]) -> RequestView | None:

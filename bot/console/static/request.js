@@ -96,7 +96,15 @@
       saved.textContent = area.value.trim() ? "Черновик сохранён" : "";
     }).catch(() => { saved.textContent = "Черновик не сохранился"; });
   }
-  area.addEventListener("input", () => { fit(); keep(); saved.textContent = ""; });
+  // The customer sees that a reply is being written; of notes they learn nothing.
+  const TYPING_EVERY = 4000;
+  let typed = -Infinity;
+  function writes() {
+    if (internal() || form.hidden || !area.value.trim() || performance.now() - typed < TYPING_EVERY) return;
+    typed = performance.now();
+    desk.say({typing: true});
+  }
+  area.addEventListener("input", () => { fit(); keep(); writes(); saved.textContent = ""; });
   addEventListener("pagehide", save);
   document.addEventListener("visibilitychange", () => { if (document.hidden) save(); });
 

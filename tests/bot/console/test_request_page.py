@@ -15,7 +15,7 @@ from bot.errors import Rejected
 from bot.live import Change
 from bot.models import Audit, Conversation, Draft, Message, Request
 from tests.bot.console.conftest import TOKEN, Pages
-from tests.bot.world import World, act
+from tests.bot.world import ScriptedChannel, World, act
 
 HTMX = {"HX-Request": "true"}
 PAGE = "/desk/requests/T-1001"
@@ -303,6 +303,30 @@ def live(pages: Pages, name: str, html: str) -> connect:
 
 
 class TestLive:
+    @pytest.mark.parametrize("channel", ["telegram", "vk"])
+    async def test_the_customer_sees_that_their_agent_writes(self, pages: Pages, channel: str) -> None:
+        world, shown = pages.world, asyncio.Queue[str]()
+
+        class Messenger(ScriptedChannel):
+            async def typing(self, chat: str) -> None:
+                shown.put_nowait(chat)
+
+        pages.parts.attention.channels[channel] = Messenger(channel)  # type: ignore[index]  the tests' own dict
+        await world.agent("anna", title="Анна")
+        await world.agent("boris", title="Борис")
+        await world.receive(world.incoming("c1", text="мастера", channel=channel))
+        await world.jobs.run_until_idle()
+        await world.do(desk.take, world.desk, "anna", now=world.clock.now())
+        html = await opened(pages)
+        async with live(pages, "boris", await opened(pages, "boris")) as other, live(pages, "anna", html) as socket:
+            await other.send('{"typing": true}')  # has nothing to do with it
+            await hears(other, 'id="card"')
+            await socket.send('{"typing": "yes"}')
+            assert shown.empty()
+            await socket.send('{"typing": true}')
+            assert await asyncio.wait_for(shown.get(), 20) == "c1"
+            assert shown.empty()
+
     async def test_a_new_line_sends_its_piece_and_what_it_changes(self, taken: Pages) -> None:
         async with taken.world.sessions.begin() as session:
             talk = await session.scalar(select(Conversation))
