@@ -13,7 +13,7 @@ from babel.dates import format_date
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 import flows
-from bot import audit, crew, desk, queues, targets
+from bot import audit, crew, desk, planned, queues, targets
 from bot.console import words
 from bot.console.live import VIEWS, View
 from bot.console.my_shift import ended
@@ -136,6 +136,7 @@ async def _act(request: Request, agent_id: int, who: Seat, action: str) -> Respo
         if agent is None:
             raise HTTPException(404)
         if action == "shift_off":
+            await planned.finish(session, parts.desk, agent.id, now)  # what they have just decided is done
             back = await desk.shift_off(session, parts.desk, agent.name, now=now)
             told = f"{agent.title}: {lower(ended(len(back)))}"
         else:

@@ -10,13 +10,33 @@ from bot.desk.cases import open_case
 from bot.desk.ending import resolve, resume, wait
 from bot.desk.joining import join
 from bot.desk.passing import decline, transfer
-from bot.desk.shift import shift_off, shift_on, take_back
+from bot.desk.shift import shift_off, shift_on, take_back, works_without_browser
 from bot.desk.spam import not_spam, spam
 from bot.desk.speaking import hold, note, reply
 from bot.desk.taking import prioritise, read, step_in, take, watch
 
 __all__ = [
-    "call_back", "called", "decline", "hold", "join", "not_spam", "note", "open_case", "prioritise", "read", "reply",
-    "resolve", "resume", "shift_off", "shift_on", "spam", "step_in", "take", "take_back", "transfer", "wait",
+    "call_back",
+    "called",
+    "decline",
+    "hold",
+    "join",
+    "not_spam",
+    "note",
+    "open_case",
+    "prioritise",
+    "read",
+    "reply",
+    "resolve",
+    "resume",
+    "shift_off",
+    "shift_on",
+    "spam",
+    "step_in",
+    "take",
+    "take_back",
+    "transfer",
+    "wait",
     "watch",
+    "works_without_browser",
 ]  # fmt: skip

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import audit, desk, events, outgoing_files
+from bot import audit, desk, events, outgoing_files, planned
 from bot.channels import Channel
 from bot.clock import Clock
 from bot.database import Sessions
@@ -144,6 +144,7 @@ async def _do(
     agent = await _author(session, update)
     if agent is None:
         return await _stranger(session, update)
+    await desk.works_without_browser(session, agent.name)
     if body.get("query"):
         if pressed is None or request is None:
             return _Told(words.BUTTON_GONE)
@@ -218,7 +219,14 @@ async def _write(
     last = await session.scalar(select(func.max(Message.id)).where(Message.conversation_id == request.conversation_id))
     if fetched is not None and fetched.kept is not None:
         await outgoing_files.send(
-            session, orders.desk, agent.name, request.conversation_id, fetched.kept, caption=order.words, now=now
+            session,
+            orders.desk,
+            agent.name,
+            request.conversation_id,
+            fetched.kept,
+            caption=order.words,
+            now=now,
+            request_id=request.id,
         )
     else:
         await desk.reply(
@@ -253,6 +261,7 @@ async def _command(
             await _noted(session, update, agent, None, "shift_on", now)
             return _Told(words.SHIFT_ON)
         case Does.OFF:
+            await planned.finish(session, orders.desk, agent.id, now)  # what they have just decided is done
             await desk.shift_off(session, orders.desk, agent.name, now=now)
             await _noted(session, update, agent, None, "shift_off", now)
             return _Told(words.SHIFT_OFF)

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.routing import Mount
 
-from bot import audit, console, desk, files
+from bot import audit, console, desk, files, planned
 from bot.errors import FileUnknown, FirstlineError, NotYourRequest
 from bot.outside import calls, reading
 from bot.outside.calls import Call
@@ -213,6 +213,7 @@ class _Working:
         async with self._parts.sessions.begin() as session:
 
             async def work() -> dict[str, Any]:
+                await desk.works_without_browser(session, who.agent)
                 body: dict[str, Any] = json.loads((await do(session)).model_dump_json(by_alias=True))
                 return body
 
@@ -320,6 +321,10 @@ def _working(parts: console.Parts) -> APIRouter:
     @router.post("/shift", name="setShift", response_model=ShiftOut)
     async def shift(request: Request, who: WhoCalls, key: Key, given: Shift) -> Response:
         """Say whether the key's agent works now. Off shift they read, and do nothing else."""
+
+        if not given.on_shift:  # what they have just decided is done, not lost with the shift
+            async with parts.sessions.begin() as session:
+                await planned.finish(session, parts.desk, who.agent_id, clock.now())
 
         async def work(session: AsyncSession) -> BaseModel:
             if given.on_shift:

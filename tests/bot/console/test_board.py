@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 from websockets.asyncio.client import connect
 
-from bot import desk
-from bot.models import Agent, Audit, Planned, State
+from bot import desk, planned
+from bot.models import Agent, Audit, Planned, Request, State
 from tests.bot.console.conftest import Pages
 from tests.bot.shifts import change, whose
 from tests.bot.world import act
@@ -138,6 +139,24 @@ class TestDoing:
         assert "Ответит другой мастер T-1002." in [one["text"] for one in shift.world.told("message")]
         (noted,) = await shift.world.rows(select(Audit))
         assert (noted.agent, noted.action, noted.data) == ("olga", "shift_off", {"of": "anna", "back": 1})
+
+    @pytest.mark.parametrize("way", ["board", "people", "disable"])
+    async def test_what_the_agent_has_just_decided_is_done_whoever_ends_their_shift(
+        self, shift: Pages, way: str
+    ) -> None:
+        world, anna = shift.world, await agent(shift, "anna")
+        await world.agent("root", role="admin")
+        request = await world.request("T-1002")
+        async with world.sessions.begin() as session:
+            row = await session.get_one(Request, request.id)
+            row.read_by = anna.id
+            undo = timedelta(seconds=5)
+            await planned.plan(session, world.desk, "anna", "resolve", row, now=world.clock.now(), undo=undo)
+        address = {"board": f"board/{anna.id}/shift-off", "people": f"people/{anna.id}/shift"}
+        async with shift.as_("root") as browser:
+            answer = await browser.post(f"/desk/{address.get(way, f'people/{anna.id}/disable')}")
+        assert answer.status_code == 303
+        assert (await world.request("T-1002")).state == State.SOLVED
 
     async def test_requests_are_taken_back_and_the_agent_is_told(self, shift: Pages) -> None:
         anna = await agent(shift, "anna")

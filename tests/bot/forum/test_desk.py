@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-from sqlalchemy import func, select
+from datetime import timedelta
 
-from bot import desk
-from bot.models import Audit, Conversation, ForumUpdate, Message
+import pytest
+from sqlalchemy import func, select, update
+
+from bot import desk, planned
+from bot.models import Agent, Audit, Conversation, ForumUpdate, Message, Request
 from tests.bot.forum.conftest import ANNA, BORIS, GROUP, STRANGER, Rig
 
 
@@ -166,6 +168,29 @@ class TestReplies:
         async with rig.world.sessions() as session:
             sent = (await session.scalars(select(Message).where(Message.sender == "agent"))).all()
         assert [(one.text, one.attachments[0]["kind"]) for one in sent] == [("Вот такая деталь", "photo")]
+        assert [one.request_id for one in sent] == [(await rig.world.request()).id]
+
+    async def test_who_works_in_the_group_needs_no_open_page(self, rig: Rig) -> None:
+        thread = await raised(rig)
+        async with rig.world.sessions.begin() as session:
+            await session.execute(update(Agent).values(seen_at=rig.world.clock.now()))
+        rig.server.says_in(GROUP, ANNA, "Здравствуйте", thread=thread)
+        await rig.hears("Здравствуйте")
+        async with rig.world.sessions() as session:
+            assert await session.scalar(select(Agent.seen_at).where(Agent.name == "anna")) is None
+
+    async def test_what_was_just_decided_is_done_when_the_shift_ends(self, rig: Rig) -> None:
+        thread = await raised(rig)
+        rig.server.says_in(GROUP, ANNA, "Здравствуйте", thread=thread)
+        await rig.hears("Здравствуйте")
+        async with rig.world.sessions.begin() as session:
+            row = (await session.scalars(select(Request))).one()
+            await planned.plan(
+                session, rig.world.desk, "anna", "resolve", row, now=rig.world.clock.now(), undo=timedelta(seconds=5)
+            )
+        rig.server.says_in(GROUP, ANNA, "/off")
+        await rig.reads("Смена закончена", thread=None)
+        assert (await rig.world.request()).state == "solved"
 
 
 class TestStrangers:

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select, update
 
-from bot import desk, metrics
+from bot import desk, metrics, planned
 from bot.channels import Media
 from bot.files import FileState
 from bot.models import Agent, ApiCall, ApiKey, Audit, File, Message, Request
@@ -269,6 +269,24 @@ class TestWorking:
         assert kind(await anna.post("/requests/T-1001/take")) == (409, "off-shift")
         assert (await anna.post("/shift", on_shift=True)).json() == {"agent": "anna", "on_shift": True}
         assert (await anna.post("/requests/T-1001/take")).status_code == 200
+
+    async def test_what_is_done_over_the_api_needs_no_open_page(self, anna: Client, world: World) -> None:
+        await world.say("c1", "мастера")
+        async with world.sessions.begin() as session:
+            await session.execute(update(Agent).values(seen_at=world.clock.now()))
+        assert (await anna.post("/requests/T-1001/take")).status_code == 200
+        await world.pass_time(hours=1)  # the page was closed long ago
+        assert (await world.request()).state == "assigned"
+
+    async def test_what_was_just_decided_is_done_when_the_shift_ends(self, anna: Client, world: World) -> None:
+        await world.say("c1", "мастера")
+        await world.take("anna")
+        async with world.sessions.begin() as session:
+            row = (await session.scalars(select(Request))).one()
+            undo = timedelta(seconds=5)
+            await planned.plan(session, world.desk, "anna", "resolve", row, now=world.clock.now(), undo=undo)
+        assert (await anna.post("/shift", on_shift=False)).status_code == 200
+        assert (await world.request()).state == "solved"
 
     async def test_a_trainer_reads_and_does_nothing(self, helpdesk: HelpDesk, world: World) -> None:
         await world.agent("coach", role="trainer")
