@@ -19,7 +19,6 @@ from bot.errors import (
     OffShift,
     PlannedAlready,
     QueueUnknown,
-    RequestUnknown,
     TimeOver,
 )
 from bot.models import Agent, Planned, Request, RequestEvent, State
@@ -281,11 +280,6 @@ class TestTheJob:
             joined.clock.forward(seconds=10)
             assert await planned.recover(session, joined.jobs, now=joined.clock.now()) == 1
             assert await planned.recover(session, joined.jobs, now=joined.clock.now()) == 0
-
-    async def test_a_request_that_is_gone_has_no_plan(self, joined: World) -> None:
-        with pytest.raises(RequestUnknown):
-            await plan(joined, "resolve", number="T-1")
-        assert len(await joined.rows(select(Request))) == 1
 
 
 async def test_joining_both_ways_at_once_waits_for_nobody_for_ever(joined: World) -> None:

@@ -144,7 +144,8 @@ class TestButtons:
         await pages.world.agent("off", on_shift=False)
         await pages.world.say("c1", "мастера")
         assert f'action="{PAGE}/take"' in await opened(pages, "anna")
-        assert f'action="{PAGE}/take"' not in await opened(pages, "max")
+        async with pages.as_("max") as browser:
+            assert (await browser.get(PAGE)).status_code == 404  # another queue's
         assert f'action="{PAGE}/take"' not in await opened(pages, "off")
 
 
