@@ -145,7 +145,8 @@ async def talk_on(world: World) -> None:
 
 async def board(studio: Studio) -> None:
     """What a supervisor sees of the shift."""
-    async with studio.sits("boris", "/desk/board") as page:
+    async with studio.sits("boris", "/desk/board", (1440, 2200)) as page:
+        await page.locator("#board-queues").scroll_into_view_if_needed()
         await studio.keep("board", page)
 
 
@@ -162,7 +163,7 @@ async def why(studio: Studio) -> None:
     """Why the bot answered so."""
     async with studio.sits("anna", await studio.of(LENA)) as page:
         path = await page.locator("a.why").first.get_attribute("href")
-    async with studio.sits("anna", str(path)) as page:
+    async with studio.sits("anna", str(path), (1440, 1500)) as page:
         await studio.keep("why", page)
 
 
