@@ -165,7 +165,7 @@ async def test_a_picture_is_pasted_and_sent(shop: Desk) -> None:
     await page.keyboard.press("Control+Enter")
     picture = page.locator("#lines .agent .photo img")
     await expect(picture).to_be_visible()
-    await page.wait_for_function("document.querySelector('#lines .agent .photo img').naturalWidth === 60")
+    await expect(picture).to_have_js_property("naturalWidth", 60)
     await expect(page.locator("#reply-files li")).to_have_count(0)
 
 
