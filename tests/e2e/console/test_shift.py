@@ -164,6 +164,7 @@ async def test_a_whole_shift(desk: tuple[str, dict[str, str]], telegram: Telegra
 
     # solved, undone, solved again: the customer is asked once
     for again in (False, True):
+        await expect(boris.page.locator("[data-key=r]")).to_be_enabled()
         await boris.page.locator("main").focus()
         await boris.page.keyboard.press("r")
         await boris.page.locator("#dialog").get_by_label("Что сделали").fill("Запрос перевозчику")
