@@ -42,6 +42,7 @@ async def launched() -> AsyncIterator[Browser]:
 
 async def serious(page: Page) -> list[tuple[str, list[str]]]:
     """What axe-core finds on a page that keeps people from using it: the rule, and the elements."""
+    await page.emulate_media(reduced_motion="reduce")  # what is just fading in has no contrast yet
     found = (await Axe().run(page)).response["violations"]
     return [
         (one["id"], [node["html"][:160] for node in one["nodes"]])
