@@ -76,7 +76,7 @@ async def transfer(
     label = desk.pack.manifest.summary.get("passed", "+")
     request.comment = f"{label} {agent.title}: {mask(comment.strip())}\n{request.comment}"
     request.queue, kind, due = flows.place(desk.pack, queue, now, request.resolved_category)
-    if kind is not None:  # the customer is told the new queue's term, which is not that of the old one
+    if due is not None and not _promise_stands(request, due, now):  # the customer is told the new term
         request.category, request.due, request.overdue_at = request.category or kind, due, None
     targets.move(desk.pack, request, now)
     request.summary = {
@@ -91,6 +91,14 @@ async def transfer(
     if kind is not None:
         tell_opened(session, conversation, request)
     return request
+
+
+def _promise_stands(request: Request, due: datetime, now: datetime) -> bool:
+    """Tell whether the time a customer was given holds in a queue that answers by `due` (CX-12): a call's as it is,
+    another if the queue can keep it."""
+    if request.due is None:
+        return False
+    return request.due > now if request.call_phone is not None else request.due >= due
 
 
 async def _to_colleague(

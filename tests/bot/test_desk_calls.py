@@ -37,6 +37,15 @@ class TestCallBack:
         (event,) = await joined.rows(select(RequestEvent).where(RequestEvent.kind == "call_promised"))
         assert "9161" not in str(event.data)
 
+    @pytest.mark.rule("CX-12")
+    async def test_the_time_stays_when_the_request_goes_to_a_closed_queue(self, joined: World) -> None:
+        at = joined.clock.now() + timedelta(hours=15)
+        await act(joined, desk.call_back, "anna", PHONE, at, confirmed=True)
+        joined.clock.forward(hours=10)  # 22:00 in Moscow
+        await act(joined, desk.transfer, "anna", "Позвонят мастера", queue="masters")
+        request = await joined.request()
+        assert (request.queue, request.call_phone, request.due) == ("masters", "+79161234567", at)
+
     @pytest.mark.rule("L2-45")
     async def test_the_customer_is_told_in_the_transaction_that_stores_it(self, joined: World) -> None:
         at = joined.clock.now() + timedelta(hours=5)

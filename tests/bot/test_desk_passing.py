@@ -49,7 +49,7 @@ class TestGivingAway:
         await world.agent("anna")
         await world.say("c1", "напишите")
         await world.take("anna")
-        world.clock.forward(hours=10)
+        world.clock.forward(hours=48 + 10)  # the day of the promise is over
         before = (await world.request()).due
         await act(world, desk.transfer, "anna", "Нужна деталь", queue="masters")
         request = await world.request()
