@@ -3,8 +3,10 @@ NLU service with the trained model."""
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,21 @@ import pytest
 from bot import database
 
 ROOT = Path(__file__).resolve().parents[1]
+ssl.create_default_context = functools.cache(
+    ssl.create_default_context
+)  # each client would read the machine's certificates
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """How many workers `-n auto` means: one more than there are cores, for tests often wait for a server."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one of several workers have all tests that read with the model: one service is enough for them."""
+    for item in items:
+        if "nlu" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("nlu"))
 
 
 @pytest.fixture(scope="session")
