@@ -67,6 +67,9 @@ def check(expect: Mapping[str, Any], heard: Heard) -> list[str]:
     if "queue" in expect:
         queue = heard.handoff.queue if heard.handoff else None
         must(queue == expect["queue"], f"queue is {queue}, not {expect['queue']}")
+    if "topic" in expect:
+        topics = [one.topic for one in handed]
+        must(expect["topic"] in topics, f"topics are {topics}, not {expect['topic']}")
     if "case" in expect:
         cases = [one.category for one in handed if one.category]
         must(sorted(many(expect["case"])) == sorted(cases), f"cases are {cases}")

@@ -166,9 +166,8 @@ async def _store_requests(
 
 async def _raised_at(session: AsyncSession, conversation: Conversation, outcome: Outcome) -> datetime:
     """When the customer wrote the message that raised what is handed over: the first on this topic (ESC-05, AMB-01)."""
-    now, handoff, state = outcome.lines[0].at, outcome.decision.handoff, outcome.decision.state
-    topics = [one for one in (*state.done, *state.open) if one.handoff and handoff and one.intent == handoff.topic]
-    since = topics[-1].since if topics else 0
+    now, handoff = outcome.lines[0].at, outcome.decision.handoff
+    since = handoff.since if handoff else 0
     if not 0 < since <= outcome.turn.state.turns:
         return now
     turn = (

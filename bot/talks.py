@@ -31,7 +31,7 @@ TURN_KEYS = (
 EXPECT_KEYS = (
     "rules", "not_rules", "text", "never", "buttons", "not_buttons", "queue", "case", "priority", "why", "comment", "next_step",
     "notice", "append", "crm", "asks", "phrases", "messages", "understood", "slots", "mood", "due", "marks", "cancelled",
-    "collected", "contact_button",
+    "collected", "contact_button", "topic",
 )  # fmt: skip
 PLACE = ("tests", "dialogues")
 """Where the talks of a checkout are."""
@@ -197,6 +197,7 @@ def misnamed(pack: flows.Pack, talk: Talk) -> Iterator[flows.Problem]:
             ("as", "intent", [*intents, *many(step.get("ranking"))], pack.intents),
             ("expect", "phrase", [*many(expected.get("phrases")), *many(expected.get("notice"))], pack.phrases),
             ("expect", "queue", many(expected.get("queue")), pack.queues),
+            ("expect", "intent", many(expected.get("topic")), pack.intents),
             ("expect", "category", cases, pack.categories),
             ("expect", "slot", [*many(expected.get("asks")), *(expected.get("slots") or {})], pack.slots),
         ]

@@ -58,7 +58,7 @@ def opened(pack: flows.Pack, request: Request, now: datetime) -> bool:
         return False
     if request.due is None:
         return True
-    # «не помогло» is about the topic before, which may have hours of its own: the promised time knows it
+    # it may have been passed on as another topic, which may have hours of its own: the promised time knows it
     return now >= request.due - timedelta(minutes=pack.queues[request.queue].target_minutes)
 
 
@@ -67,7 +67,7 @@ def _target(pack: flows.Pack, request: Request, now: datetime) -> datetime:
 
 
 def _stands_in(pack: flows.Pack, request: Request, now: datetime) -> bool:
-    """Whether a case is a handoff to a closed queue (for its topic, or the one before): category and due time say so."""
+    """Whether a case is a handoff to a closed queue (for its topic, or the one it was passed on as): category and due time say so."""
     topics = (request.topic, *pack.queues[request.queue].topics)
     places = (flows.place(pack, request.queue, now, topic) for topic in topics)
     return request.category is not None and any(

@@ -306,6 +306,9 @@ class Handoff:
     priority: str = "normal"
     rules: tuple[str, ...] = ()
     topic: str | None = None
+    # the intent that it is about: for a mere wish for people what was asked before
+    since: int = 0
+    # the turn of the conversation in which the question came up that is handed over; 0: this one
     orders: tuple[str, ...] = ()
     comment: str = ""
     # what an agent reads in ten seconds

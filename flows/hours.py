@@ -80,6 +80,11 @@ def place(pack: Pack, queue: str, now: datetime, topic: str | None = None) -> tu
     return queue, category, add_working(pack, queue, now, of.target_minutes, topic)
 
 
+def same_hours(pack: Pack, queue: str, one: str | None, other: str | None) -> bool:
+    """Tell whether a queue works at the same hours for two topics."""
+    return _hours(pack, queue, one) == _hours(pack, queue, other)
+
+
 def never_opens(hours: Hours, now: datetime) -> bool:
     """Tell whether there is no working day ahead."""
     return not _always(hours) and next(_spans(hours, now), None) is None

@@ -212,6 +212,8 @@ class Flow(Part):
     # leads nowhere: the built-in `strays` counts such turns in a row
     hears: When | None = None
     # a message that fits is this flow's, whatever the NLU reads in it: words that mean nothing without the talk before
+    matter: bool = True
+    # false: only asks for people: those who get the request read what was asked before as its topic
     steps: tuple[AnyStep, ...]
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flows.decision import ConversationState, Handoff, Topic, Turn
 from flows.facts import Needed, View
-from flows.hours import place
+from flows.hours import place, same_hours
 from flows.pack import Pack, SetStep
 from flows.russian import first_and_patronymic
 from flows.steps import Wanted
@@ -35,19 +36,26 @@ def hand_over(
 ) -> Handoff:
     """Make the handoff (or case) of a turn: where it goes, how urgent it is, and all that a person has to know."""
     view = View(pack, turn, state, chosen.topic, [topic.intent for topic in topics])
-    queue, category, due = _place(pack, chosen, state, turn.now)
+    about = _matter(pack, turn, state, chosen.topic, topics)
+    matter = about.intent if about.intent in pack.intents else None
+    subject = chosen.topic.intent if _is_request(pack, chosen.topic.intent) else matter
+    queue, category, due = _place(pack, chosen, subject, turn.now)
+    # a person is there at any hour (ruling 15), also where the people who know the matter have hours of their own
+    topic = matter if same_hours(pack, queue, matter, subject) else subject
     usual, why_so = _priority(pack, view)
     if trace is not None:
         trace.asked(pack.manifest.priority, view)
     priority = chosen.priority or usual
     rules = tuple(dict.fromkeys([*(rule for one in wanted for rule in one.rules), *why_so]))
-    orders = _orders(pack, turn, state, [chosen.topic, *topics])
+    if about is not chosen.topic and pack.manifest.order_fact:
+        View(pack, turn, state, about).quiet(pack.manifest.order_fact)  # nobody has looked the order up in this turn
+    orders = _orders(pack, turn, state, [about, chosen.topic, *topics])
     summary: dict[str, Any] = {
         "request": None,
         "channel": turn.channel,
         "customer": _customer(pack, view),
-        "topic": chosen.topic.intent or None,
-        "category": category or _title(pack, chosen.topic.intent),
+        "topic": topic,
+        "category": category or _title(pack, topic),
         "queue": queue,
         "priority": priority,
         "reason": "; ".join(dict.fromkeys(one.why for one in wanted)),
@@ -63,7 +71,7 @@ def hand_over(
     }
     others = [one for one in wanted if one.queue != chosen.queue]
     return Handoff(
-        queue=queue, category=category, due=due, priority=priority, rules=rules, topic=chosen.topic.intent or None,
+        queue=queue, category=category, due=due, priority=priority, rules=rules, topic=topic, since=chosen.topic.since,
         orders=tuple(str(order["number"]) for order in orders), summary=summary,
         comment=comment(pack, view, summary, others), notice=chosen.notice, marks=chosen.marks,
     )  # fmt: skip
@@ -103,15 +111,13 @@ def comment(pack: Pack, view: View, summary: Mapping[str, Any], others: Sequence
     return "\n".join(f"{words[key]} {value}" if words[key] else str(value) for key, value in lines if value)
 
 
-def _place(
-    pack: Pack, chosen: Wanted, state: ConversationState, now: datetime
-) -> tuple[str, str | None, datetime | None]:
+def _place(pack: Pack, chosen: Wanted, subject: str | None, now: datetime) -> tuple[str, str | None, datetime | None]:
     """Where a request goes: its queue, or a case there while the queue is closed, with the time of the answer."""
     queue = chosen.queue if chosen.queue in pack.queues else pack.manifest.queue_default
     if chosen.category:
         hours = pack.categories[chosen.category].due_hours if chosen.due_hours is None else chosen.due_hours
         return queue, chosen.category, max(now + timedelta(hours=hours), _end_of(pack, chosen.by, now))
-    return place(pack, queue, now, _subject(pack, chosen.topic, state))
+    return place(pack, queue, now, subject)
 
 
 def _end_of(pack: Pack, day: str | None, now: datetime) -> datetime:
@@ -123,12 +129,23 @@ def _end_of(pack: Pack, day: str | None, now: datetime) -> datetime:
     return datetime.combine(date.fromisoformat(day[:10]), ends, tz)
 
 
-def _subject(pack: Pack, topic: Topic, state: ConversationState) -> str | None:
-    """What a request is about: small talk («не помогло») is about the one before."""
-    flow = pack.flow_for(topic.intent) if topic.intent else None
-    if flow is not None and not pack.flows[flow].dialogue:
-        return topic.intent
-    return state.done[-1].intent if state.done else None
+def _matter(pack: Pack, turn: Turn, state: ConversationState, topic: Topic, topics: Sequence[Topic]) -> Topic:
+    """What a request is about (ESC-02): its own topic.
+
+    A mere wish for people and small talk («не помогло») are about what was asked: in the same breath, else before and not
+    answered yet, else what was talked about last since people had it last; of several the latest.
+    """
+    along = [one for one in topics if one.since > turn.state.turns]
+    earlier = takewhile(lambda one: one in topics or not one.handoff, reversed(state.done))
+    known = [topic, *reversed(along), *reversed(turn.state.open), *earlier]
+    return next((one for one in known if _is_request(pack, one.intent, matter=True)), topic)
+
+
+def _is_request(pack: Pack, intent: str, *, matter: bool = False) -> bool:
+    """Tell whether an intent is a request and no small talk; with `matter`, whether it wants more than people."""
+    name = pack.flow_for(intent) if intent else None
+    flow = pack.flows[name] if name else None
+    return flow is not None and not flow.dialogue and (flow.matter or not matter)
 
 
 def _priority(pack: Pack, view: View) -> tuple[str, tuple[str, ...]]:

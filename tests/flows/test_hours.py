@@ -76,3 +76,14 @@ def test_names_that_are_not_there_are_told(shop: Pack) -> None:
     found = check(shop.model_copy(update={"queues": {**shop.queues, "general": wrong}}))
     told = " ".join(problem.text for problem in found)
     assert all(f"'{name}'" in told for name in ("sometimes", "nothing", "never", "no_case"))
+
+
+@pytest.mark.rule("CX-01")
+def test_a_wish_for_a_person_waits_for_no_technician(shop: Pack) -> None:
+    """Ruling 15: at any hour; so its topic is not the fault, whose people are away, but stays the wish."""
+    handoff = decide(shop, "human_request", EVENING, "tech_issue").handoff
+    assert handoff is not None
+    assert (handoff.queue, handoff.category, handoff.topic) == ("general", None, "human_request")
+    other = decide(shop, "human_request", EVENING, "product_question").handoff
+    assert other is not None
+    assert (other.queue, other.category, other.topic) == ("general", None, "product_question")
