@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import htpy as h
@@ -24,6 +24,8 @@ class Can:
     mine: bool
     take: bool = False
     answer: bool = False
+    note: bool = False
+    # write to colleagues only: a supervisor who looks on
     step_in: bool = False
     manage: bool = False
     # change its priority; whoever has it may join it or mark it as spam too
@@ -55,6 +57,12 @@ MANAGE = (Action("priority", "Приоритет"), Action("join", "Объеди
 
 def can(dossier: Dossier, person: Agent, now: datetime) -> Can:
     """What somebody may do with a request."""
+    allowed = _can(dossier, person, now)
+    leads = person.role in ("supervisor", "admin")
+    return replace(allowed, note=leads and not allowed.answer and dossier.request.state in LIVE)
+
+
+def _can(dossier: Dossier, person: Agent, now: datetime) -> Can:
     request = dossier.request
     mine = request.agent_id == person.id
     leads = person.role in ("supervisor", "admin")
@@ -107,7 +115,9 @@ def head(dossier: Dossier, allowed: Can, person: Agent, pack: flows.Pack, now: d
             else None,
             words.channel(conversation.channel),
             _who(dossier, allowed),
-            h.span(".tag.vip", title="Специалист этого не видит")["Вы наблюдаете"] if watched else None,
+            h.span(".tag.vip", title="Специалист этого не видит, пока вы не напишете заметку")["Вы наблюдаете"]
+            if watched
+            else None,
             list(_times(dossier)),
         ],
     ]

@@ -21,15 +21,16 @@ REMIND_SECONDS = 120
 def box(dossier: Dossier, allowed: Can, seat: Seat, pack: flows.Pack, draft: Draft | None) -> h.Element:
     """The whole box. What changes by itself in it are `state` and `clock`; what is being written is never touched."""
     number = dossier.request.number
-    internal = draft is not None and draft.internal
+    internal = allowed.note or (draft is not None and draft.internal)
+    kind = " ".join(filter(None, ["note" if internal else "", "only-note" if allowed.note else ""]))
     address = f"/desk/requests/{number}/reply"
     return h.section("#reply", aria_label="Ответ", data_number=number)[
         h.button("#new-lines", type="button", hidden=True)["Новые сообщения ↓"],
         state(allowed),
         h.form(
-            "#reply-form", class_="note" if internal else None, method="post", action=address, enctype="multipart/form-data",
+            "#reply-form", class_=kind or None, method="post", action=address, enctype="multipart/form-data",
             hx_post=address, hx_encoding="multipart/form-data", hx_swap="none", hx_disabled_elt="#reply-send",
-            hidden=not allowed.answer and draft is None,
+            hidden=not (allowed.answer or allowed.note) and draft is None,
         )[
             form_token(seat),
             nonce(),
@@ -40,6 +41,7 @@ def box(dossier: Dossier, allowed: Can, seat: Seat, pack: flows.Pack, draft: Dra
                     _mode("reply", "Ответ клиенту", not internal),
                     _mode("note", "Заметка", internal),
                 ],
+                h.p(".only")["Заметка коллегам. Клиент её не увидит"],
                 holds(pack),
                 clock(dossier, allowed),
             ],
@@ -47,8 +49,8 @@ def box(dossier: Dossier, allowed: Can, seat: Seat, pack: flows.Pack, draft: Dra
                 h.label(".visually-hidden", for_="reply-text")["Текст ответа или заметки"],
                 h.textarea(
                     "#reply-text", name="text", rows="3", lang="ru", spellcheck="true", autocomplete="off", maxlength="20000",
-                    aria_describedby="reply-hint", data_key="e", data_key_title="Писать ответ",
-                    placeholder="Ответ клиенту, «/» — готовые фразы",
+                    aria_describedby="reply-hint", data_key="e", data_key_title="Писать заметку" if allowed.note else "Писать ответ",
+                    placeholder="Заметка для коллег. Клиент её не увидит" if internal else "Ответ клиенту, «/» — готовые фразы",
                 )["\n", draft.text if draft else ""],
                 _palette(number),
             ],
@@ -62,7 +64,7 @@ def box(dossier: Dossier, allowed: Can, seat: Seat, pack: flows.Pack, draft: Dra
                 ],
                 h.span("#reply-saved.dim.small", role="status"),
                 h.span("#reply-hint.dim.small")["Ctrl+Enter отправляет"],
-                h.button("#reply-send.primary")["Отправить"],
+                h.button("#reply-send.primary")["Сохранить заметку" if internal else "Отправить"],
             ],
         ],
     ]  # fmt: skip
@@ -78,9 +80,11 @@ def nonce() -> h.Element:
 
 
 def state(allowed: Can) -> h.Element:
-    """Why one cannot write now; the page's script shows or hides the form by it, and never loses what was written."""
+    """Why one cannot answer now; by it the page's script shows the form, for notes only or not at all, and never loses what
+    was written."""
     told = None if allowed.answer else h.p[allowed.why_not]
-    return h.div("#reply-state", data_answer=str(allowed.answer).lower(), role="status")[told]
+    can, note = str(allowed.answer).lower(), str(allowed.note).lower()
+    return h.div("#reply-state", data_answer=can, data_note=note, role="status")[told]
 
 
 def clock(dossier: Dossier, allowed: Can) -> h.Element:

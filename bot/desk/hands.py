@@ -66,6 +66,21 @@ async def in_hand(
     raise NotYourRequest() if there else RequestGone()
 
 
+async def within_reach(
+    session: AsyncSession, agent_name: str, conversation_id: int, request_id: int | None = None
+) -> tuple[Agent, Request]:
+    """The agent's request in a conversation, as `in_hand`; for supervisors any that is not ended, on shift or not. Locked."""
+    agent = await agents.get(session, agent_name)
+    if agent.role not in LEADERS:
+        agent, _, request = await in_hand(session, agent_name, conversation_id, request_id)
+        return agent, request
+    await locked(session, conversation_id)
+    there = [one for one in await live_of(session, conversation_id) if request_id in (None, one.id)]
+    if not there:
+        raise RequestGone
+    return agent, next((one for one in there if one.agent_id == agent.id), there[0])
+
+
 async def hand_to(
     session: AsyncSession, conversation: Conversation, request: Request, agent: Agent, *, now: datetime
 ) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
 from bot import conversations, repeats
-from bot.desk.hands import add_note, in_hand, let_go
+from bot.desk.hands import add_note, in_hand, let_go, within_reach
 from bot.errors import NotRead
 from bot.models import Agent, Conversation, Message, Request, Sender
 from bot.requests import settle_owner
@@ -91,8 +91,8 @@ async def note(
     now: datetime,
     request_id: int | None = None,
 ) -> Message:
-    """Write a line for colleagues only."""
-    agent, _, request = await in_hand(session, agent_name, conversation_id, request_id)
+    """Write a line for colleagues only: whoever has the request, and supervisors who look at it, on shift or not."""
+    agent, request = await within_reach(session, agent_name, conversation_id, request_id)
     made = await add_note(session, agent, request, text, now)
     await log_event(session, request, "noted", now, agent=agent.name, data={"message": made.id})
     return made

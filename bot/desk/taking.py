@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import agents, conversations, queues
 from bot.desk import news
-from bot.desk.hands import LEADERS, hand_to, in_hand, live_of, locked, on_shift
+from bot.desk.hands import LEADERS, hand_to, in_hand, live_of, locked, on_shift, within_reach
 from bot.errors import (
     AlreadyYours,
     NothingToTake,
@@ -149,15 +149,7 @@ async def prioritise(
     request_id: int | None = None,
 ) -> Request:
     """Change how urgent a request is: the agent's own, or for a supervisor any that is not ended. `reason`: for colleagues."""
-    agent = await agents.get(session, agent_name)
-    if agent.role in LEADERS:
-        await locked(session, conversation_id)
-        there = [one for one in await live_of(session, conversation_id) if request_id in (None, one.id)]
-        if not there:
-            raise RequestGone
-        request = there[0]
-    else:
-        agent, _, request = await in_hand(session, agent_name, conversation_id, request_id)
+    agent, request = await within_reach(session, agent_name, conversation_id, request_id)
     if priority not in queues.PRIORITIES:
         raise PriorityUnknown
     if not reason.strip():

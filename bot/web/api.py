@@ -262,7 +262,7 @@ def _working(parts: console.Parts) -> APIRouter:
 
     @router.post("/requests/{number}/note", name="writeNote", response_model=Said)
     async def note(request: Request, who: WhoCalls, number: Asked, key: Key, given: Note) -> Response:
-        """Write a line that only colleagues see."""
+        """Write a line that only colleagues see: to one's own request; a supervisor's key to any that is not ended."""
 
         async def work(session: AsyncSession, found: Found) -> BaseModel:
             said = await desk.note(
@@ -320,7 +320,7 @@ def _working(parts: console.Parts) -> APIRouter:
 
     @router.post("/shift", name="setShift", response_model=ShiftOut)
     async def shift(request: Request, who: WhoCalls, key: Key, given: Shift) -> Response:
-        """Say whether the key's agent works now. Off shift they read, and do nothing else."""
+        """Say whether the key's agent works now. Off shift they read; supervisors write notes, too."""
 
         if not given.on_shift:  # what they have just decided is done, not lost with the shift
             async with parts.sessions.begin() as session:

@@ -107,6 +107,38 @@ class TestWatch:
             await act(joined, desk.reply, "chief", "Можно я?")
 
 
+class TestNotes:
+    @pytest.mark.parametrize("on_shift", [True, False])
+    async def test_who_looks_on_writes_to_colleagues_and_changes_nothing_else(
+        self, joined: World, on_shift: bool
+    ) -> None:
+        await joined.agent("chief", title="Ольга", role="supervisor", on_shift=on_shift)
+        before = await joined.request()
+        made = await act(joined, desk.note, "chief", "Предложите замену")
+        assert (made.sender, made.agent, await heard(joined)) == ("note", "Ольга", [])
+        after = await joined.request()
+        assert (after.agent_id, after.read_by, after.state) == (before.agent_id, before.read_by, before.state)
+        await act(joined, desk.reply, "anna", "Можем заменить.")
+
+    async def test_to_any_that_is_not_ended_and_to_ones_own_first(self, world: World) -> None:
+        await world.agent("chief", title="Ольга", role="supervisor")
+        await world.say("c1", "напишите")
+        await world.say("c1", "мастера")
+        task, handoff = await world.request("T-1001"), await world.request("T-1002")
+        assert (await act(world, desk.note, "chief", "Важный клиент")).request_id == handoff.id
+        assert (await act(world, desk.note, "chief", "К задаче", request_id=task.id)).request_id == task.id
+        now, where = world.clock.now(), await world.id_of("c1")
+        await world.do(desk.take, world.desk, "chief", now=now, conversation_id=where, request_id=task.id)
+        assert (await act(world, desk.note, "chief", "Себе")).request_id == task.id
+        await act(world, desk.resolve, "chief", request_id=task.id)
+        with pytest.raises(RequestGone):
+            await act(world, desk.note, "chief", "Поздно", request_id=task.id)
+
+    async def test_agents_write_to_their_own_only(self, joined: World) -> None:
+        with pytest.raises(NotYourRequest):
+            await act(joined, desk.note, "boris", "Я бы ответил иначе")
+
+
 class TestPrioritise:
     async def test_the_place_in_the_queue_follows(self, world: World) -> None:
         await world.agent("chief", role="supervisor", on_shift=False)

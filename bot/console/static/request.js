@@ -7,6 +7,7 @@
   const base = "/desk/requests/" + number;
   const token = () => form.elements.form_token.value;
   const internal = () => form.elements.mode.value === "note";
+  const onlyNotes = () => form.classList.contains("only-note");
   const post = (path, fields, more = {}) => {
     const body = new FormData();
     body.set("form_token", token());
@@ -52,12 +53,18 @@
   document.addEventListener("htmx:afterSettle", () => { if (height) { box().scrollTop = box().scrollHeight - height; height = 0; } });
 
   // ---------------------------------------------------------------- may one write
+  // Who only looks on writes notes: what they begin so stays a note when the request becomes theirs.
   function may() {
-    const can = $("#reply-state").dataset.answer === "true";
-    form.hidden = !can && !area.value.trim();
-    $("#reply-send").disabled = !can;
+    const {answer, note} = $("#reply-state").dataset, can = answer === "true", only = note === "true";
+    const was = onlyNotes();
+    form.hidden = !can && !only && !area.value.trim();
+    $("#reply-send").disabled = !can && !only;
     for (const one of form.querySelectorAll("[data-hold]")) one.disabled = !can;
-    form.classList.toggle("away", !can);
+    form.classList.toggle("away", !can && !only);
+    form.classList.toggle("only-note", only);
+    if (only && !internal()) form.elements.mode.value = "note";
+    else if (was && can && !area.value.trim()) form.elements.mode.value = "reply";
+    mode();
   }
   document.addEventListener("desk:changed", (event) => {
     const id = event.detail.id;
@@ -272,14 +279,14 @@
     else if (event.key === "Tab") quick.hidden = true;
   });
   area.addEventListener("beforeinput", (event) => {
-    if (event.data !== "/" || event.isComposing) return;
+    if (event.data !== "/" || event.isComposing || onlyNotes()) return;
     const before = area.value.slice(0, area.selectionStart);
     if (before && !/\s$/.test(before)) return;
     event.preventDefault();
     open();
   });
   area.addEventListener("keydown", (event) => {
-    if (event.code === "Slash" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); open(); }
+    if (event.code === "Slash" && (event.ctrlKey || event.metaKey) && !onlyNotes()) { event.preventDefault(); open(); }
   });
   opener.addEventListener("click", () => quick.hidden ? open() : shut());
   document.addEventListener("pointerdown", (event) => { if (!quick.hidden && !quick.contains(event.target) && event.target !== opener) quick.hidden = true; });

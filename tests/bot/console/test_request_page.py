@@ -50,6 +50,11 @@ async def said(world: World, sender: str) -> list[str]:
     return list(await world.rows(select(Message.text).where(Message.sender == sender).order_by(Message.id)))
 
 
+def boxes(html: str) -> str:
+    """The form of the reply box."""
+    return "<form" + html[: html.index("</form>", html.index('id="reply-form"'))].rpartition("<form")[2]
+
+
 class TestReading:
     async def test_the_card_stands_before_the_talk_and_the_box(self, taken: Pages) -> None:
         html = await opened(taken)
@@ -171,6 +176,41 @@ class TestReplying:
         await sent(taken, text="между нами", mode="note")
         assert await said(taken.world, "note") == ["между нами"]
         assert len(taken.world.channels["telegram"].sent) == before
+
+    async def test_who_looks_on_finds_a_box_for_notes_and_cannot_answer_by_mistake(self, taken: Pages) -> None:
+        await taken.world.agent("coach", title="Тренер", role="trainer")
+        box = boxes(await opened(taken, "vera"))
+        assert 'class="note only-note"' in box
+        assert 'value="note" checked' in box
+        assert "Сохранить заметку" in box
+        assert "hidden" not in box.split(">")[0]
+        for name in ("boris", "coach"):
+            assert "hidden" in boxes(await opened(taken, name)).split(">")[0]
+        before = len(taken.world.channels["telegram"].sent)
+        assert (await sent(taken, name="vera", text="проверьте склад", mode="note")).status_code == 200
+        assert (await sent(taken, name="vera", text="Здравствуйте!", mode="reply")).status_code == 409
+        assert (await sent(taken, name="boris", text="и я", mode="note")).status_code == 409
+        assert await said(taken.world, "note") == ["проверьте склад"]
+        assert len(taken.world.channels["telegram"].sent) == before
+        noted = await taken.world.rows(select(Audit).where(Audit.action == "note"))
+        assert [(one.agent, "склад" in str(one.data)) for one in noted] == [("vera", False)]
+
+    async def test_the_agent_sees_whose_note_it_is_at_once(self, taken: Pages) -> None:
+        async with live(taken, "anna", await opened(taken)) as socket:
+            await hears(socket, 'id="piece-0"')
+            await sent(taken, name="vera", text="проверьте склад", mode="note")
+            told = await hears(socket, "проверьте склад")
+        line = told[: told.index("проверьте склад")].rpartition("<article")[2]
+        assert "Вера" in line
+        assert "клиент не видит" in line
+
+    async def test_the_box_of_who_looks_on_follows_whose_it_is(self, taken: Pages) -> None:
+        async with live(taken, "vera", await opened(taken, "vera")) as socket:
+            assert 'data-answer="false" data-note="true"' in await hears(socket, "Вы наблюдаете")
+            await act(taken.world, desk.transfer, "anna", "Это вам", to="vera")
+            assert 'data-note="false"' in await hears(socket, 'data-answer="true"')
+            await act(taken.world, desk.resolve, "vera")
+            assert 'data-note="false"' in await hears(socket, "Обращение закончено")
 
     async def test_who_does_not_have_it_is_told_and_keeps_the_draft(self, taken: Pages) -> None:
         await sent(taken, "draft", name="boris", text="я отвечу")
