@@ -1,12 +1,13 @@
 """The bell: how many wait, on every page, and what tells the browser of a new one (sound, notice, title).
 
-Shared by all who have the same queues. A page rings when `data-news` grows: that counts the requests that came to the
-queues while somebody was looking, from wherever they came.
+It counts what the list «Ждут» shows: for supervisors all queues. A page rings when `data-news` grows: that counts what came to
+one's own queues while somebody was looking, from wherever it came. Shared by all who see and have the same queues.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 
 import htpy as h
 
@@ -20,12 +21,11 @@ from bot.sight import Scope
 
 
 class Bell(View):
-    """What waits in some queues."""
+    """What waits where somebody may see it; news are what came to their own queues."""
 
-    def __init__(self, parts: Parts, queues: tuple[str, ...]) -> None:
-        self.parts = parts
-        self.scope = Scope(queues=queues)
-        self.key: Hashable = ("bell", queues)
+    def __init__(self, parts: Parts, scope: Scope, queues: frozenset[str]) -> None:
+        self.parts, self.scope, self.queues = parts, scope, queues
+        self.key: Hashable = ("bell", scope, queues)
         self._known: frozenset[int] | None = None
         self._news = 0
         self._newest: tuple[str, str] | None = None
@@ -39,8 +39,8 @@ class Bell(View):
         is shown on locked screens too."""
         async with self.parts.sessions() as session:
             waiting = await listing.waiting_ids(session, self.scope)
-        ids = frozenset(one.id for one in waiting)
-        came = [one for one in waiting if self._known is not None and one.id not in self._known]
+        own = [one for one in waiting if one.queue in self.queues]
+        came = [one for one in own if self._known is not None and one.id not in self._known]
         if came:
             self._news += len(came)
             newest = max(came, key=lambda one: one.id)
@@ -48,9 +48,9 @@ class Bell(View):
                 newest.number,
                 f"{words.topic(self.parts.pack, newest.topic)} · {words.queue(self.parts.pack, newest.queue)}",
             )
-        self._known = ids
+        self._known = frozenset(one.id for one in own)
         number, about = self._newest or ("", "")
-        n = len(ids)
+        n = len(waiting)
         told = f"{n} {words.plural(n, 'обращение ждёт', 'обращения ждут', 'обращений ждут')}"
         return [
             h.span(
@@ -61,7 +61,8 @@ class Bell(View):
 
 
 async def _bell(parts: Parts, who: Seat, query: Mapping[str, str]) -> Bell | None:
-    return Bell(parts, tuple(sorted(who.queues))) if who.queues else None
+    scope = replace(who.scope, agent=None)
+    return Bell(parts, scope, frozenset(who.queues)) if scope.everything or scope.queues else None
 
 
 EVERYWHERE.append(_bell)

@@ -175,12 +175,12 @@ def parts_of_board(pack: flows.Pack, board: Board, who: Seat) -> list[h.Element]
 
 def _sum(board: Board) -> h.Element:
     """The figures of now."""
-    waiting = sum(one.waiting for one in board.standings.values())
+    waiting, tasks = (sum(getattr(one, key) for one in board.standings.values()) for key in ("waiting", "tasks"))
     since = min((one.waits_since for one in board.standings.values() if one.waits_since), default=None)
     kept = Kept(sum(one.kept for one in board.kept.values()), sum(one.missed for one in board.kept.values()))
     there = [one for one in board.members if one.on_shift]
     return h.dl("#board-sum", class_="figures")[
-        _figure("Ждут", waiting),
+        _figure("Ждут", [waiting + tasks, _tasks(tasks)]),
         _figure("Дольше всех", ago(since.isoformat()) if since else "—"),
         _figure("В работе", sum(one.in_hand for one in board.standings.values())),
         _figure("Ждём клиентов", sum(one.on_hold for one in board.standings.values())),
@@ -222,7 +222,7 @@ def _queue(pack: flows.Pack, board: Board, name: str) -> h.Element:
             h.a(href=f"/desk/?tab=live&queue={name}")[queue.title],
             given if queue.assign is flows.Assign.LEAST_LOADED else None,
         ],
-        _cell("Ждут", h.b[at.waiting] if at.waiting else "0", f" + {_tasks(at.tasks)}" if at.tasks else None),
+        _cell("Ждут", h.b[at.waiting + at.tasks] if at.waiting + at.tasks else "0", _tasks(at.tasks)),
         _cell("Дольше всех", ago(at.waits_since.isoformat(), late_after=queue.target_minutes if is_open else None) if at.waits_since else "—"),
         _cell("В работе", at.in_hand, h.span(".dim")[f", ждём клиента: {at.on_hold}"] if at.on_hold else None),
         _cell("На смене", h.span(".tag.bad")["никого"] if alone else len(there) or "никого"),
@@ -231,8 +231,9 @@ def _queue(pack: flows.Pack, board: Board, name: str) -> h.Element:
     ]  # fmt: skip
 
 
-def _tasks(n: int) -> str:
-    return f"{n} {words.plural(n, 'задача', 'задачи', 'задач')}"
+def _tasks(n: int) -> h.Node:
+    """How many of those that wait are tasks: the queue page counts them with the customers."""
+    return h.span(".dim.small")[f", из них {n} {words.plural(n, 'задача', 'задачи', 'задач')}"] if n else None
 
 
 def _cell(title: str, *content: h.Node) -> h.Element:

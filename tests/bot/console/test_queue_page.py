@@ -243,6 +243,25 @@ class TestLive:
             await world.take("anna", "c2")
             assert 'data-news="2"' in await _heard(socket, 'data-waiting="1"')
 
+    async def test_a_supervisor_reads_one_number_of_what_waits_wherever_it_stands(self, pages: Pages) -> None:
+        world = pages.world
+        await world.agent("boss", "masters", role="supervisor")
+        for chat in ("c1", "c2"):
+            await world.say(chat, "мастера")
+        await world.say("c2", "напишите")  # a task
+        async with _open(pages, "boss", "view=queue") as socket:
+            first = await _heard(socket, 'id="bell"')
+            first += await _heard(socket, 'id="n-waiting"') if 'id="n-waiting"' not in first else ""
+            assert 'data-waiting="3" data-news="0"' in first
+            assert re.search(r'id="n-waiting"[^>]*>3<', first)
+            board = await _page(pages, "boss", "/desk/board")
+            assert "Ждут</dt><dd>3<span" in board
+            assert ", из них 1 задача<" in board
+            await world.say("c3", "мастера")  # another queue's: counted, and nothing rings for it
+            assert 'data-news="0"' in await _heard(socket, 'data-waiting="4"')
+            await _change(pages, "T-1001", queue="masters")
+            assert 'data-waiting="4"' in await _heard(socket, 'data-news="1"')
+
     async def test_a_page_learns_that_its_agent_has_other_queues(self, pages: Pages) -> None:
         world = pages.world
         await world.agent("anna", "desk")
