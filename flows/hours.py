@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from flows.pack import Hours, Pack
-from flows.queues import Span, holiday
+from flows.pack import Pack
+from flows.queues import Hours, Span, holiday
 
 HORIZON = 400
 """Days that are looked ahead: a queue that opens in none of them never opens (a problem told by `check`)."""

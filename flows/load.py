@@ -25,7 +25,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from flows.errors import PackInvalid, Problem
 from flows.known import Fact, Slot, Source
-from flows.pack import STEP_KEYS, ButtonSpec, Flow, Intent, Manifest, Pack, Phrase, Quick, Step, Table
+from flows.manifest import Manifest
+from flows.pack import STEP_KEYS, ButtonSpec, Flow, Intent, Pack, Phrase, Quick, Step, Table
 from flows.queues import Category, Hours, Queue, Skill
 from flows.wording import keys, near, sentence
 

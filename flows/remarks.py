@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from flows.decision import Turn, Verdict
 from flows.facts import occurs
-from flows.pack import Marks, Pack
+from flows.manifest import Marks
+from flows.pack import Pack
 from flows.russian import plain
 
 MARK = "mark:"

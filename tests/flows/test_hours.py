@@ -9,7 +9,8 @@ import pytest
 import flows
 from flows.check import check
 from flows.decision import Topic
-from flows.pack import Hours, Pack, TopicHours
+from flows.pack import Pack
+from flows.queues import Hours, TopicHours
 
 NIGHT = datetime.fromisoformat("2026-11-20T02:00:00+03:00")
 EVENING = datetime.fromisoformat("2026-11-20T19:00:00+03:00")

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 import flows
 from flows.check import hours_open_at_some_time, skills_name_known_things
 from flows.load import PackInvalid
-from flows.pack import Hours, Pack
-from flows.queues import Queue, Skill, days_of, span_of
+from flows.pack import Pack
+from flows.queues import Hours, Queue, Skill, days_of, span_of
 
 OFFICE = Hours(
     open=time(10), close=time(18), days=(1, 2, 3, 4, 5),
