@@ -1,22 +1,17 @@
 """The composition root: builds every part of a worker, starts it and stops it. The only file that names them all.
 
-content   the pack, with the settings of the shop file put over its own, and the shop file's demo CRM and agents
-Assistant one process of one database: receives, takes turns, delivers, sweeps, or only some of it
+An `Assistant` is one process of one database: it receives, takes turns, delivers, sweeps, or does only some of it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, Self
 
-import flows
 from bot import (
     agents,
     conversations,
@@ -36,21 +31,20 @@ from bot import (
 from bot.attention import Attention
 from bot.channels import Channel, Incoming, Kind
 from bot.clients import Crm, Nlu
-from bot.clients import shop_file as shop_files
 from bot.clients.crm_demo import DemoCrm
-from bot.clients.shop import Shop
 from bot.clients.timed import TimedCrm
 from bot.clock import Clock, SystemClock
+from bot.content import Content
 from bot.desk import giving
-from bot.errors import ChannelStopped, SettingsInvalid
+from bot.errors import ChannelStopped
 from bot.leader import Leader
 from bot.limits import Limits
+from bot.messengers import messengers, paces
 from bot.outside import outbox
 from bot.outside.sending import Outside
 from bot.patience import Patience
 from bot.roles import EVERYTHING, Role
 from bot.settings import Settings
-from flows.load import PACKS
 
 if TYPE_CHECKING:
     from bot.forum import TelegramDesks
@@ -72,39 +66,6 @@ TELLERS = 2
 """Conversations of which one process tells the outside system at the same time."""
 
 
-# -------------------------------------------------------------------------------------------------------------- content
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Content:
-    """What a worker talks about: a pack, and the small shop that the demo CRM knows."""
-
-    pack: flows.Pack
-    shop: Shop
-
-
-def pack_folder(name: str) -> Path:
-    """The folder of a shipped pack, or of one of one's own (a path). SettingsInvalid when there is none."""
-    for folder in (PACKS / name, Path(name).expanduser()):
-        if (folder / "pack.yml").is_file():
-            return folder
-    shipped = ", ".join(sorted(path.parent.name for path in PACKS.glob("*/pack.yml")))
-    raise SettingsInvalid(f"There is no pack {name!r}: neither a shipped one ({shipped}) nor a folder with a pack.yml.")
-
-
-def load_content(pack_name: str, shop_file: Path | None = None, *, now: datetime) -> Content:
-    """Load a pack and a shop file (default: the pack's demo shop; a pack without one has an empty shop).
-
-    Raises PackInvalid and ShopInvalid with all problems at once. `now` is what relative dates of the shop file count from.
-    """
-    folder = pack_folder(pack_name)
-    pack = flows.load(folder)
-    path = shop_file or folder / "demo" / "shop.yml"
-    if shop_file is None and not path.is_file():
-        return Content(pack=pack, shop=Shop())
-    shop = shop_files.load(path, now=now, pack=pack)
-    return Content(pack=pack.with_settings(shop.settings), shop=shop)
-
-
-# ----------------------------------------------------------------------------------------------------------- the process
 class SwitchableCrm(Crm, Protocol):
     """A `Crm` whose systems can be made not to answer (scripted conversations)."""
 
@@ -113,9 +74,13 @@ class SwitchableCrm(Crm, Protocol):
         ...
 
 
-def _reopen_hours(settings: Settings, pack: flows.Pack) -> float:
-    hours = settings.reopen_hours or pack.manifest.settings.get("reopen_hours", 24)
-    return float(hours)
+def _kinds(settings: Settings, roles: Collection[Role]) -> dict[str, int]:
+    """The kinds of jobs that roles do, and how many of each a process does at the same time."""
+    kinds = (
+        (Role.WORKER, jobs.TURN, settings.workers), (Role.SENDER, jobs.DELIVERY, settings.senders),
+        (Role.SENDER, jobs.FILES, FETCHERS), (Role.WORKER, jobs.PLANNED, PLANNERS), (Role.WORKER, jobs.GIVE, 1),
+    )  # fmt: skip
+    return {kind: number for role, kind, number in kinds if role in roles}
 
 
 class Assistant:
@@ -142,12 +107,7 @@ class Assistant:
         self.clock: Clock = clock or SystemClock()
         self.quiet = settings.quiet_seconds if quiet is None else quiet
         self.address = address
-        kinds = (
-            (Role.WORKER, jobs.TURN, settings.workers), (Role.SENDER, jobs.DELIVERY, settings.senders),
-            (Role.SENDER, jobs.FILES, FETCHERS), (Role.WORKER, jobs.PLANNED, PLANNERS), (Role.WORKER, jobs.GIVE, 1),
-        )  # fmt: skip
-        self.kinds = {kind: number for role, kind, number in kinds if role in self.roles}
-        # the jobs that this process does, and how many of each at the same time
+        self.kinds = _kinds(settings, self.roles)
         at_work = sum(self.kinds.values())
         pages = PAGES if Role.CONSOLE in self.roles else 0
         self.engine = database.make_engine(address, size=at_work + pages + 2)
@@ -164,8 +124,9 @@ class Assistant:
         # of the channels that one process at a time runs
         zone = str(content.pack.manifest.settings["timezone"])
         self.crm: SwitchableCrm = crm or DemoCrm(content.shop, now=self.clock.now, timezone=zone)
+        reopen = settings.reopen_hours or content.pack.manifest.settings.get("reopen_hours", 24)
         self.desk = requests.Desk(
-            pack=content.pack, jobs=self.jobs, reopen=timedelta(hours=_reopen_hours(settings, content.pack)),
+            pack=content.pack, jobs=self.jobs, reopen=timedelta(hours=float(reopen)),
             claim=timedelta(seconds=settings.claim_seconds), away=timedelta(seconds=settings.away_seconds),
         )  # fmt: skip
         self.paces: dict[str, pace.Limits] = {}
@@ -183,20 +144,20 @@ class Assistant:
         )  # fmt: skip
         self.hold: conversations.Hold | None = None
         # what one customer may send; talks that a program or a terminal plays are not limited
-        self.jobs.register(jobs.TURN, self._take_turn)
-        self.jobs.register(jobs.GIVE, self._give)
-        self.jobs.register(jobs.DELIVERY, self._deliver)
         self.files = fetching.Files(
             sessions=self.sessions, channels=self.channels, desk=self.desk, clock=self.clock,
             store=self.store,
             limits=fetching.Limits.of(file_mb=settings.file_mb, day_mb=settings.files_mb_per_day, days=settings.files_days),
         )  # fmt: skip
-        self.jobs.register(jobs.FILES, self._fetch_files)
-        self.jobs.register(jobs.PLANNED, self._do_planned)
         self.outside: Outside | None = None
         # what is told of requests; talks that a program or a terminal plays are told to nobody
         self.telegram_desks: TelegramDesks | None = None
         # groups where agents work
+        self.jobs.register(jobs.TURN, self._take_turn)
+        self.jobs.register(jobs.GIVE, self._give)
+        self.jobs.register(jobs.DELIVERY, self._deliver)
+        self.jobs.register(jobs.FILES, self._fetch_files)
+        self.jobs.register(jobs.PLANNED, self._do_planned)
         self._taking_in = 0
         self._all_taken_in = asyncio.Event()
         self._all_taken_in.set()
@@ -383,76 +344,3 @@ class Assistant:
                         session, one.name, title=one.title, queues=one.queues, skills=one.skills, role=one.role,
                         on_shift=one.on_shift,
                     )  # fmt: skip
-
-
-def paces(settings: Settings) -> dict[str, pace.Limits]:
-    """How fast messages may go out, by messenger."""
-    chat = settings.telegram_chat_seconds
-    return {
-        "telegram": pace.Limits(seconds=1 / settings.telegram_per_second, chat_seconds=chat),
-        "vk": pace.Limits(seconds=1 / settings.vk_per_second, burst=2),
-    }
-
-
-def messengers(settings: Settings, pack: flows.Pack, offsets: conversations.StoredOffsets) -> list[tuple[Channel, str]]:
-    """The messengers whose tokens are set, each with what names its bot. What their menus and buttons say is the pack's."""
-    words = pack.manifest.settings
-    commands: dict[str, str] = dict(words.get("commands") or {})
-    made: list[tuple[Channel, str]] = []
-    # imported where they are used: aiogram alone takes seconds that a talk in the terminal need not wait for
-    if settings.telegram_token is not None:
-        from bot.channels.telegram import TelegramChannel
-
-        token = settings.telegram_token.get_secret_value()
-        telegram = TelegramChannel(
-            token, offsets, api_base=settings.telegram_api_base, public_url=settings.public_url, commands=commands,
-            deep_links=words.get("deep_links"), description=words.get("description", ""),
-            short_description=words.get("short_description", ""), contact_title=words.get("contact_title"),
-            desks=settings.telegram_desks,
-        )  # fmt: skip
-        made.append((telegram, token.partition(":")[0]))
-    if settings.vk_token is not None:
-        from bot.channels.vk import VkChannel
-
-        token = settings.vk_token.get_secret_value()
-        vk = VkChannel(
-            token, offsets, api_base=settings.vk_api_base, public_url=settings.public_url, commands=commands,
-            deep_links=words.get("deep_links"),
-        )  # fmt: skip
-        made.append((vk, hashlib.sha256(token.encode()).hexdigest()))
-    return made
-
-
-# ---------------------------------------------------------------------------------------------------------- the database
-class Store:
-    """The installation's PostgreSQL: the configured one, or the embedded one for as long as we use it."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._embedded: database.EmbeddedServer | None = None
-        self.server = ""
-        # address of a database on the server, for making others
-
-    async def __aenter__(self) -> Self:
-        address = self._settings.url()
-        if address is None:
-            self._embedded = database.EmbeddedServer(self._settings.home / "postgres")
-            address = await asyncio.to_thread(self._embedded.start)
-        self.server = address
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._embedded is not None:
-            await asyncio.to_thread(self._embedded.stop)
-
-    async def migrated(self) -> str:
-        """The address of the installation's own database, brought to the newest schema."""
-        address = self.server
-        if self._embedded is not None:
-            address = await asyncio.to_thread(self._embedded.database)
-        await asyncio.to_thread(database.migrate, address)
-        return address
-
-    def throwaway(self) -> contextlib.AbstractAsyncContextManager[str]:
-        """An empty database for the time of a block."""
-        return database.throwaway(self.server, copy=self._embedded is not None)

@@ -14,8 +14,8 @@ import typer
 from rich.console import Console
 
 from bot import cli_bench, cli_keys, cli_nlu, cli_scripts, cli_staff, programs
-from bot.app import Store
 from bot.cli_support import PackName, ShopFile, clock, console, go, settings_of
+from bot.database import Store
 from bot.progress import on_console
 from bot.roles import EVERYTHING, Role
 

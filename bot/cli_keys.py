@@ -13,8 +13,8 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import agents, audit, database
-from bot.app import Store
 from bot.cli_support import PLAIN_WIDTH, console, go, settings_of
+from bot.database import Store
 from bot.outside import keys
 from bot.progress import on_console
 

@@ -16,7 +16,6 @@ from rich.console import Console
 
 import flows
 from bot import replay_view, replaying
-from bot.app import load_content, pack_folder
 from bot.cli_support import (
     PLAIN_WIDTH,
     AsJson,
@@ -31,6 +30,7 @@ from bot.cli_support import (
     put_into,
     settings_of,
 )
+from bot.content import load_content, pack_folder
 from bot.errors import SettingsInvalid
 from bot.programs import nlu_that_reads
 from bot.progress import Steps, on_console

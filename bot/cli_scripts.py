@@ -16,7 +16,6 @@ from rich.console import Console
 import flows
 from bot import checking, explaining, pages
 from bot import rules as all_rules
-from bot.app import pack_folder
 from bot.cli_replay import replay
 from bot.cli_support import (
     PLAIN_WIDTH,
@@ -32,6 +31,7 @@ from bot.cli_support import (
     put_into,
     settings_of,
 )
+from bot.content import pack_folder
 from bot.errors import SettingsInvalid
 from bot.explain_view import ExplainView
 from bot.programs import nlu_that_reads

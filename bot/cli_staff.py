@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
 from bot import agents, database, staff
-from bot.app import Store, pack_folder
 from bot.cli_support import PLAIN_WIDTH, console, go, settings_of
+from bot.content import pack_folder
+from bot.database import Store
 from bot.errors import AgentUnknown
 from bot.models import Agent
 from bot.progress import on_console

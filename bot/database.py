@@ -1,4 +1,4 @@
-"""The store: engine and sessions, the embedded PostgreSQL, migrations, throw-away databases.
+"""The store: engine and sessions, the installation's PostgreSQL (the embedded one, too), migrations, throw-away databases.
 
 Addresses are plain `postgresql://…` URLs; the engine speaks psycopg 3. Everything here is about databases as a whole; SQL
 on a table lives in the module of its noun.
@@ -17,7 +17,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import fasteners
 import psutil  # type: ignore[import-untyped]
@@ -308,11 +308,35 @@ def _is_postgres(pid_file: str) -> bool:
         return False
 
 
-def open_store(settings: Settings) -> str:
-    """The address of the installation's database, starting the embedded PostgreSQL when none is configured."""
-    address = settings.url()
-    if address is not None:
+class Store:
+    """The installation's PostgreSQL: the configured one, or the embedded one for as long as we use it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._embedded: EmbeddedServer | None = None
+        self.server = ""
+        # address of a database on the server, for making others
+
+    async def __aenter__(self) -> Self:
+        address = self._settings.url()
+        if address is None:
+            self._embedded = EmbeddedServer(self._settings.home / "postgres")
+            address = await asyncio.to_thread(self._embedded.start)
+        self.server = address
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._embedded is not None:
+            await asyncio.to_thread(self._embedded.stop)
+
+    async def migrated(self) -> str:
+        """The address of the installation's own database, brought to the newest schema."""
+        address = self.server
+        if self._embedded is not None:
+            address = await asyncio.to_thread(self._embedded.database)
+        await asyncio.to_thread(migrate, address)
         return address
-    server = EmbeddedServer(settings.home / "postgres")
-    server.start()
-    return server.database()
+
+    def throwaway(self) -> contextlib.AbstractAsyncContextManager[str]:
+        """An empty database for the time of a block."""
+        return throwaway(self.server, copy=self._embedded is not None)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bot import timeline
-from bot.app import load_content, pack_folder
 from bot.clients import Nlu
+from bot.content import load_content, pack_folder
 from bot.errors import SettingsInvalid
 from bot.models import Conversation as StoredConversation
 from bot.talks import read_stage

@@ -21,12 +21,15 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from bot import conversations, events, nlu_service, staff
-from bot.app import Assistant, Content, Store, load_content, messengers
+from bot.app import Assistant
 from bot.chat import RunClock, Script, SwitchedNlu, Switches
 from bot.clients.nlu import NluServices
+from bot.content import Content, load_content
+from bot.database import Store
 from bot.errors import DeliveryFailed, FirstlineError, NluUnavailable, SettingsInvalid
 from bot.home import Home
 from bot.live import Live
+from bot.messengers import messengers
 from bot.progress import Steps, on_console
 from bot.roles import EVERYTHING, Role
 from bot.scripted import dump

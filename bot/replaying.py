@@ -14,9 +14,11 @@ from typing import Any
 
 import flows
 from bot import database
-from bot.app import Assistant, Content, Store, load_content, pack_folder
+from bot.app import Assistant
 from bot.chat import RunClock, Script, SwitchedNlu, Switches
 from bot.clients import Nlu
+from bot.content import Content, load_content, pack_folder
+from bot.database import Store
 from bot.errors import SettingsInvalid
 from bot.events import Event
 from bot.progress import Step

@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 import flows
-from bot.app import pack_folder
+from bot.content import pack_folder
 from bot.errors import FirstlineError
 from flows.load import line_of, read_lined
 from flows.wording import near, none_of, sentence

@@ -12,11 +12,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from bot.app import Content
 from bot.channels import Channel
 from bot.channels.terminal import TerminalChannel
 from bot.clients.shop import Customer, Order
 from bot.clock import Clock
+from bot.content import Content
 from bot.events import Event
 
 NAMES = ("telegram", "vk", "terminal")

@@ -38,12 +38,13 @@ from websockets.exceptions import ConnectionClosed
 
 import flows
 from bot import agents, conversations, database, jobs, passwords
-from bot.app import Store, load_content, pack_folder
 from bot.benches.processes import Program
 from bot.benches.system import free_port
 from bot.benches.turns import example_messages, machine
 from bot.channels import Incoming, Kind
 from bot.cli_support import put_into
+from bot.content import load_content, pack_folder
+from bot.database import Store
 from bot.models import Conversation, Message, Request, Sender, State
 from bot.progress import Steps, on_console
 from bot.settings import Settings

@@ -29,7 +29,7 @@ import psycopg
 from rich.console import Console
 from rich.table import Table
 
-from bot.app import Assistant, load_content
+from bot.app import Assistant
 from bot.benches import evidence, ledger, shop
 from bot.benches.ledger import RECOVERED, Broken, Ledger
 from bot.benches.monkey import Monkey, Struck
@@ -39,6 +39,7 @@ from bot.benches.sums import Sums, add_up, diary
 from bot.benches.system import System
 from bot.benches.troubles import Troubles
 from bot.clients.nlu import HttpNlu
+from bot.content import load_content
 from bot.errors import FirstlineError
 from bot.progress import Steps, on_console
 from bot.settings import Settings

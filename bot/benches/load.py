@@ -31,12 +31,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bot import database
-from bot.app import load_content, pack_folder
 from bot.benches.customers import Crowd, Hand, Messengers, Written
 from bot.benches.processes import family
 from bot.benches.system import System
 from bot.benches.turns import example_messages, machine
 from bot.cli_support import put_into
+from bot.content import load_content, pack_folder
 from bot.progress import Steps, on_console
 from bot.settings import Settings
 

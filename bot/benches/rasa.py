@@ -22,12 +22,13 @@ import yaml
 from rich.console import Console
 
 from bot import nlu_environment, nlu_service
-from bot.app import Store, pack_folder
 from bot.benches import load
 from bot.benches.customers import PATIENCE, Crowd, RasaRest
 from bot.benches.processes import family
 from bot.benches.system import free_port
 from bot.benches.turns import machine
+from bot.content import pack_folder
+from bot.database import Store
 from bot.errors import FirstlineError
 from bot.home import Home
 from bot.progress import Steps, on_console

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
 from bot import database, nlu_environment, nlu_service
-from bot.app import Store
 from bot.benches.nlu_parts import Gate, Nlu
 from bot.benches.processes import Part, Postgres, Program, until
+from bot.database import Store
 from bot.home import Home
 from bot.progress import Steps
 from bot.settings import Settings

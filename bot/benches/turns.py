@@ -28,10 +28,11 @@ from rich.table import Table
 from sqlalchemy import select
 
 import flows
-from bot.app import Assistant, load_content, pack_folder
+from bot.app import Assistant
 from bot.channels import Channel, Incoming, Kind, Outgoing, Receive
 from bot.clients import Nlu
 from bot.clients.shop import Shop
+from bot.content import load_content, pack_folder
 from bot.errors import FirstlineError
 from bot.models import TurnRow
 from bot.programs import started

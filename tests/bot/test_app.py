@@ -14,9 +14,10 @@ from sqlalchemy import func, select
 
 import flows
 from bot import agents, cli_support, desk, jobs, planned, requests, trouble
-from bot.app import Assistant, Content
+from bot.app import Assistant
 from bot.channels import Incoming, Kind
 from bot.clients.shop import Shop
+from bot.content import Content
 from bot.models import Conversation, Hook, Message, Request
 from bot.settings import Settings
 from tests.bot.world import MINI, START, ScriptedNlu

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 import flows
-from bot.app import Assistant, Content
+from bot.app import Assistant
 from bot.chat import RunClock, Script, SwitchedNlu, Switches
 from bot.clients.shop import Agent, Shop
+from bot.content import Content
 from bot.scripted import SUMMARY, dump, read
 from bot.settings import Settings
 from tests.bot.world import MINI, START, ScriptedCrm, ScriptedNlu

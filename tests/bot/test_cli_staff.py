@@ -124,9 +124,9 @@ class TestTheFirstStart:
 
 
 async def test_what_an_administrator_has_changed_survives_a_start(address: str) -> None:
-    from bot.app import Content
     from bot.clients.nlu import NluServices
     from bot.clients.shop import Agent, Shop
+    from bot.content import Content
 
     anna = Agent(name="anna", title="Анна", queues=("desk",), on_shift=True)
     content = Content(pack=flows.load(MINI), shop=Shop(agents=(anna,)))

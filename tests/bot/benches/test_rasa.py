@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from bot.app import pack_folder
 from bot.benches.rasa import Project
+from bot.content import pack_folder
 from bot.nlu_environment import project
 
 CONFIG = project() / "nlu" / "config.yml"

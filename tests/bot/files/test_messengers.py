@@ -13,8 +13,9 @@ from sqlalchemy import select
 
 import flows
 from bot import agents, conversations, desk, file_store, files, outgoing_files
-from bot.app import Assistant, Content
+from bot.app import Assistant
 from bot.clients.shop import Shop
+from bot.content import Content
 from bot.models import File
 from bot.settings import Settings
 from bot.standins.telegram import TelegramServer

@@ -14,8 +14,9 @@ from sqlalchemy import select, update
 
 import flows
 from bot import agents, programs
-from bot.app import Assistant, Content
+from bot.app import Assistant
 from bot.clients.shop import Shop
+from bot.content import Content
 from bot.errors import SettingsInvalid
 from bot.models import Agent, Conversation
 from bot.roles import EVERYTHING, Role

@@ -23,11 +23,11 @@ from typing import Any, cast
 
 import flows
 from bot import agents, conversations, database, delivery, desk, events, fetching, requests, targets, turns
-from bot.app import pack_folder
 from bot.channels import Media
 from bot.clients import shop_file
 from bot.clients.crm_demo import DemoCrm
 from bot.clock import FixedClock
+from bot.content import pack_folder
 from bot.file_store import open_store
 from bot.jobs import Jobs
 from bot.models import Request
