@@ -122,8 +122,7 @@ class Assistant:
         self.channels: dict[str, Channel] = {}
         self.leaders: dict[str, Leader] = {}
         # of the channels that one process at a time runs
-        zone = str(content.pack.manifest.settings["timezone"])
-        self.crm: SwitchableCrm = crm or DemoCrm(content.shop, now=self.clock.now, timezone=zone)
+        self.crm: SwitchableCrm = crm or DemoCrm(content.shop, now=self.clock.now, timezone=str(content.pack.zone))
         reopen = settings.reopen_hours or content.pack.manifest.settings.get("reopen_hours", 24)
         self.desk = requests.Desk(
             pack=content.pack, jobs=self.jobs, reopen=timedelta(hours=float(reopen)),

@@ -12,7 +12,6 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -111,7 +110,7 @@ class Script:
 
     def __init__(self, assistant: Assistant, clock: RunClock, switches: Switches, emit: Emit) -> None:
         self._assistant, self._clock, self._switches, self._emit = assistant, clock, switches, emit
-        self._zone = ZoneInfo(str(assistant.content.pack.manifest.settings["timezone"]))
+        self._zone = assistant.content.pack.zone
         self._chats: dict[str, _Chat] = {}
         self._in_hand: dict[str, str] = {}
         # agent -> chat of the request they took last

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from zoneinfo import ZoneInfo
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -38,7 +37,7 @@ class ExplainView:
         self.pack, self.console, self.everything = pack, console, everything
         self.shown: set[tuple[object, ...]] = set()
         # flows that were shown with all that is in them: the same again is not told twice
-        self.zone = ZoneInfo(str(pack.manifest.settings.get("timezone", "Europe/Moscow")))
+        self.zone = pack.zone
 
     def show(self, explanation: Explanation, *, said: str | None = None, notices: Sequence[flows.Say] = ()) -> None:
         """Print one turn. `said`: what the customer did, where that is no text. `notices`: what the system tells then."""

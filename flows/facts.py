@@ -24,7 +24,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flows.decision import ConversationState, Entity, Lookup, Topic, Turn, Unavailable
 from flows.hours import is_open
@@ -61,7 +60,7 @@ class View:
         self, pack: Pack, turn: Turn, state: ConversationState, topic: Topic | None = None, topics: Sequence[str] = ()
     ) -> None:
         self.pack, self.turn, self.state, self.topic, self.topics = pack, turn, state, topic, tuple(topics)
-        self.tz = ZoneInfo(str(pack.manifest.settings.get("timezone", "Europe/Moscow")))
+        self.tz = pack.zone
         self.today = turn.now.astimezone(self.tz).date()
         self.used: dict[str, Any] = {}
         # what was asked for and what it was: the facts behind a decision

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
@@ -294,6 +295,11 @@ class Pack(Part):
     # content hash
     places: dict[str, tuple[str, int]] = Field(default_factory=dict)
     # "table:order_status.3" -> (file, line)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The shop's time zone."""
+        return ZoneInfo(str(self.manifest.settings.get("timezone", "Europe/Moscow")))
 
     @property
     def cancels(self) -> str | None:

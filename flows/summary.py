@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import takewhile
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flows.decision import ConversationState, Handoff, Topic, Turn
 from flows.facts import Needed, View
@@ -124,7 +123,7 @@ def _end_of(pack: Pack, day: str | None, now: datetime) -> datetime:
     """The end of a day that the customer named, by the shop's clock and its setting `day_ends_at`; now when none was."""
     if day is None:
         return now
-    tz = ZoneInfo(str(pack.manifest.settings.get("timezone", "Europe/Moscow")))
+    tz = pack.zone
     ends = time.fromisoformat(str(pack.manifest.settings.get("day_ends_at", "21:00")))
     return datetime.combine(date.fromisoformat(day[:10]), ends, tz)
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import ValidationError
@@ -50,7 +49,7 @@ def loads(text: str, *, name: str, now: datetime, pack: flows.Pack) -> Shop:
     """Like `load`, from a text; `name` stands for the file in problems."""
     source = _Source(name)
     data = source.read(text)
-    tz = ZoneInfo(str(pack.manifest.settings.get("timezone", "Europe/Moscow")))
+    tz = pack.zone
     shop = None
     if not source.problems:
         try:

@@ -15,7 +15,6 @@ import flows
 from bot.console.fields import Filled
 from bot.console.parts import Parts
 from bot.console.seat import Seat
-from bot.desk.calls import zone
 from bot.models import Request
 
 
@@ -39,7 +38,7 @@ class Around:
     @property
     def zone(self) -> ZoneInfo:
         """The shop's clock."""
-        return zone(self.pack)
+        return self.pack.zone
 
 
 Fields = Callable[[Around, Filled], Awaitable[list[h.Node]]]

@@ -59,7 +59,7 @@ async def journal(
 ) -> Response:
     """The newest lines, or those older than the line `before`."""
     parts = parts_of(request)
-    zone = ZoneInfo(str(parts.pack.manifest.settings["timezone"]))
+    zone = parts.pack.zone
     since, until = _day(day, zone)
     asked = {"who": who, "action": action, "number": number.strip().upper(), "day": day if since else ""}
     wanted = audit.Wanted(

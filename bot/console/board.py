@@ -6,7 +6,6 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import htpy as h
 from babel.dates import format_date
@@ -64,7 +63,7 @@ class Board:
 async def read(parts: Parts) -> Board:
     """Read all of it."""
     now = parts.clock.now()
-    since = now.astimezone(zone(parts.pack)).replace(hour=0, minute=0, second=0, microsecond=0)
+    since = now.astimezone(parts.pack.zone).replace(hour=0, minute=0, second=0, microsecond=0)
     async with parts.sessions() as session:
         return Board(
             now=now, standings=await queues.standings(session), kept=await targets.kept(session, since=since, now=now),
@@ -72,11 +71,6 @@ async def read(parts: Parts) -> Board:
             held=await crew.in_hand(session), missed=await targets.missed(session, since=since, now=now, limit=50),
             near=await targets.near(session, now=now, limit=50),
         )  # fmt: skip
-
-
-def zone(pack: flows.Pack) -> ZoneInfo:
-    """The shop's time zone: its days and clocks are shown."""
-    return ZoneInfo(str(pack.manifest.settings.get("timezone", "Europe/Moscow")))
 
 
 # ---------------------------------------------------------------------------------------------------------- the page
@@ -242,7 +236,7 @@ def _cell(title: str, *content: h.Node) -> h.Element:
 
 def hours(pack: flows.Pack, name: str, now: datetime) -> h.Node:
     """Until when a queue works, or when it opens; by the shop's clock."""
-    at, here = zone(pack), now.astimezone(zone(pack))
+    at, here = pack.zone, now.astimezone(pack.zone)
     if flows.is_open(pack, name, now):
         closes = flows.closes_at(pack, name, now)
         if closes is None:
@@ -369,6 +363,6 @@ def _target(pack: flows.Pack, one: Missed, now: datetime) -> h.Element:
         ],
         _cell("Очередь", words.queue(pack, one.queue)),
         _cell("У кого", one.agent or "ещё ни у кого"),
-        _cell("Срок", f"{one.target_at.astimezone(zone(pack)):%H:%M}"),
+        _cell("Срок", f"{one.target_at.astimezone(pack.zone):%H:%M}"),
         _cell("Сколько", told),
     ]  # fmt: skip

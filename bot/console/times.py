@@ -14,7 +14,7 @@ _MONTHS = (
 
 def zone(pack: flows.Pack) -> ZoneInfo:
     """The shop's clock."""
-    return ZoneInfo(str(pack.manifest.settings.get("timezone", "Europe/Moscow")))
+    return pack.zone
 
 
 def day(moment: datetime, tz: ZoneInfo, now: datetime) -> str:

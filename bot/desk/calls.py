@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -104,11 +103,6 @@ async def called(
 def category_of_calls(pack: flows.Pack) -> str:
     """The pack's category of promised calls."""
     return CALLBACK if CALLBACK in pack.categories else pack.manifest.case_default
-
-
-def zone(pack: flows.Pack) -> ZoneInfo:
-    """The shop's time zone: customers are told times by it."""
-    return ZoneInfo(str(pack.manifest.settings.get("timezone", "Europe/Moscow")))
 
 
 async def _before(session: AsyncSession, request: Request) -> dict[str, Any]:
