@@ -36,9 +36,9 @@ from bot.errors import (
 from bot.file_store import FileStore
 from bot.forum import topics
 from bot.forum.api import Api
+from bot.forum.calls import RANKS, Next, Pace, Show, Step
 from bot.forum.commands import MENU
 from bot.forum.groups import Group
-from bot.forum.topics import Next, Pace, Step
 from bot.leader import Leader
 from bot.live import Change, Listener, Live
 from bot.models import ForumTopic, ForumUpdate
@@ -101,7 +101,7 @@ class Board:
 
     def __init__(self, forum: Forum, group: Group, live: Live) -> None:
         self._forum, self._group, self._live = forum, group, live
-        self._show = topics.Show(pack=forum.pack, store=forum.store, now=forum.clock.now, sessions=forum.sessions)
+        self._show = Show(pack=forum.pack, store=forum.store, now=forum.clock.now, sessions=forum.sessions)
         self._todo: dict[int, Next] = {}
         # the next call for each request that lacks something
         self._answer: ForumUpdate | None = None
@@ -208,7 +208,7 @@ class Board:
     async def _next(self) -> float:
         """Make the most urgent call that Telegram's pace lets go; return the seconds until there may be another, 0: now."""
         loop = asyncio.get_running_loop()
-        waiting = sorted(self._todo.values(), key=lambda one: (topics.RANKS[one.step], one.order))
+        waiting = sorted(self._todo.values(), key=lambda one: (RANKS[one.step], one.order))
         if self._answer is not None and await self._turn(Pace.MESSAGES) <= 0:
             await self._give_answer(self._answer)
             return 0.0

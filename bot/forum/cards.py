@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
-from zoneinfo import ZoneInfo
 
 import flows
 from bot.channels import split
@@ -131,9 +130,4 @@ def state_words(pack: flows.Pack, request: Request, agent: str | None) -> str:
 
 def clock(pack: flows.Pack, at: datetime) -> str:
     """A moment by the shop's clock."""
-    return at.astimezone(ZoneInfo(zone(pack))).strftime("%d.%m %H:%M")
-
-
-def zone(pack: flows.Pack) -> str:
-    """The shop's time zone."""
-    return str(pack.manifest.settings.get("timezone", "Europe/Moscow"))
+    return at.astimezone(pack.zone).strftime("%d.%m %H:%M")

@@ -80,7 +80,7 @@ _HOURS = re.compile(r"(\d{1,3})\s*(?:ч|час\w*|h)?\.?", re.IGNORECASE)
 _DAY = re.compile(r"(\d{1,2})\.(\d{1,2})(?:\.(\d{4}))?(?:\s+(\d{1,2}):(\d{2}))?")
 
 
-def moment(words: str, *, now: datetime, zone: str) -> datetime | None:
+def moment(words: str, *, now: datetime, zone: ZoneInfo) -> datetime | None:
     """The moment that `3ч`, `25.11` or `25.11 14:00` mean (without a time: noon); None when they mean none.
 
     now: aware; zone: the shop's clock. A day without a year is the next one of that name.
@@ -91,7 +91,7 @@ def moment(words: str, *, now: datetime, zone: str) -> datetime | None:
     day = _DAY.fullmatch(words)
     if day is None:
         return None
-    local = now.astimezone(ZoneInfo(zone))
+    local = now.astimezone(zone)
     try:
         wanted = local.replace(
             year=int(day[3] or local.year), month=int(day[2]), day=int(day[1]), hour=int(day[4] or 12),

@@ -6,109 +6,16 @@ next look finds what is missing now.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
-from html import escape
-from typing import Any
+from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-import flows
-from bot import files, queues
-from bot.errors import FileGone
-from bot.file_store import FileStore
-from bot.files import FileState
-from bot.forum import cards, lines, shown
-from bot.forum.api import Api
+from bot.forum import cards, lines, said, shown
+from bot.forum.calls import Keep, Next, Show, Step, no_result, urgency
 from bot.forum.groups import Group
-from bot.models import (
-    LIVE,
-    Agent,
-    Conversation,
-    Delivery,
-    File,
-    ForumTopic,
-    ForumUpdate,
-    Message,
-    Request,
-    RequestEvent,
-    Sender,
-)
-
-HISTORY = 30
-"""Lines of the transcript before a topic was made, or after it could not be kept up for a while."""
-UNREAD = timedelta(seconds=10)
-"""A customer's line may be changed until it is read; it is shown then, or after so long."""
-OWN_KEPT = 200
-"""Messages of agents in a topic that are looked through for those that became lines."""
-_PRIORITY = queues.PRIORITIES
-
-
-class Pace(StrEnum):
-    """What Telegram counts together."""
-
-    MESSAGES = "messages"
-    TOPICS = "topics"
-    NONE = "none"
-
-
-class Step(StrEnum):
-    """What a call does."""
-
-    CREATE = "create"
-    REOPEN = "reopen"
-    CARD = "card"
-    PIN = "pin"
-    LINES = "lines"
-    FILE = "file"
-    REACT = "react"
-    EDIT = "edit"
-    RENAME = "rename"
-    CLOSE = "close"
-    ANSWER = "answer"
-
-
-RANKS = {
-    Step.REACT: 0, Step.ANSWER: 1, Step.PIN: 2, Step.CARD: 2, Step.REOPEN: 3, Step.LINES: 4, Step.CREATE: 5, Step.FILE: 6,
-    Step.EDIT: 7, Step.RENAME: 8, Step.CLOSE: 9,
-}  # fmt: skip
-"""What goes first when Telegram's pace does not let all go."""
-
-Call = Callable[[Api], Awaitable[str | None]]
-Keep = Callable[[ForumTopic, str | None, datetime], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Next:
-    """The next call for a request's topic, and how the row remembers that it was made."""
-
-    step: Step
-    request: int
-    call: Call
-    keep: Keep
-    # gets the row, what the call returned, and the time
-    order: tuple[Any, ...] = ()
-    # among those of the same rank
-
-    @property
-    def pace(self) -> Pace:
-        """Which of Telegram's limits it counts for."""
-        if self.step in (Step.CREATE, Step.REOPEN, Step.PIN, Step.RENAME, Step.CLOSE):
-            return Pace.TOPICS
-        return Pace.NONE if self.step is Step.REACT else Pace.MESSAGES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Show:
-    """What showing needs besides the session."""
-
-    pack: flows.Pack
-    store: FileStore
-    now: Callable[[], datetime]
-    sessions: Any = None
+from bot.models import LIVE, Agent, Conversation, File, ForumTopic, ForumUpdate, Message, Request, RequestEvent
 
 
 # ------------------------------------------------------------------------------------------------------------- which
@@ -133,10 +40,14 @@ async def concerned(session: AsyncSession, group: Group, conversations: Sequence
     return list((await session.scalars(query)).all())
 
 
-async def of_requests(session: AsyncSession, requests: Sequence[int]) -> list[int]:
-    """The conversations of some requests."""
-    found = await session.scalars(select(Request.conversation_id).where(Request.id.in_(requests)))
-    return list(found.all())
+async def unanswered(session: AsyncSession, chat: str) -> ForumUpdate | None:
+    """The oldest message of an agent that is to be answered."""
+    return await session.scalar(
+        select(ForumUpdate)
+        .where(ForumUpdate.chat == chat, ForumUpdate.answer.is_not(None), ForumUpdate.answered_at.is_(None))
+        .order_by(ForumUpdate.id)
+        .limit(1)
+    )
 
 
 # -------------------------------------------------------------------------------------------------------------- what
@@ -166,45 +77,42 @@ async def _bring_up(
     chat = topic.chat
     conversation = await session.get_one(Conversation, request.conversation_id, populate_existing=True)
     if topic.closed and not wanted:
-        late = await _events(session, show, topic, only=lines.AFTERWARDS)
-        return _say(request, topic, thread, [item for _, item in late]) if late else None
+        return await said.afterwards(session, show, request, topic, thread)
     if topic.closed:
         return Next(
-            step=Step.REOPEN, request=request.id, call=lambda api: _none(api.open(chat, thread)), keep=_opened,
-            order=_urgency(request),
+            step=Step.REOPEN, request=request.id, call=lambda api: no_result(api.open(chat, thread)), keep=_opened,
+            order=urgency(request),
         )  # fmt: skip
     agent = await session.get(Agent, request.agent_id) if request.agent_id else None
     card = cards.card(show.pack, request, agent=agent.title if agent else None)
     if topic.card is None:
         return Next(
-            step=Step.CARD, request=request.id, order=_urgency(request), keep=_carded(card),
+            step=Step.CARD, request=request.id, order=urgency(request), keep=_carded(card),
             call=lambda api: api.send(chat, thread, card.html, buttons=card.buttons),
         )  # fmt: skip
     pinned = topic.card
     if not topic.pinned:
-        return Next(step=Step.PIN, request=request.id, call=lambda api: _none(api.pin(chat, pinned)), keep=_pinned)
-    if (said := await _said(session, show, request, topic, thread, conversation)) is not None:
-        return said
-    if (file := await _file(session, show, topic, thread, conversation, request)) is not None:
+        return Next(step=Step.PIN, request=request.id, call=lambda api: no_result(api.pin(chat, pinned)), keep=_pinned)
+    if (message := await said.next_message(session, show, request, topic, thread, conversation)) is not None:
+        return message
+    if (file := await said.next_attachment(session, show, topic, thread, conversation, request)) is not None:
         return file
     if topic.card_text != card.digest:
         return Next(
             step=Step.EDIT, request=request.id, keep=_edited(card),
-            call=lambda api: _none(api.edit(chat, pinned, card.html, buttons=card.buttons)),
+            call=lambda api: no_result(api.edit(chat, pinned, card.html, buttons=card.buttons)),
         )  # fmt: skip
     title = cards.title(show.pack, request, conversation.name)
     if wanted and topic.title != title:
         return Next(
             step=Step.RENAME, request=request.id, keep=_titled(title),
-            call=lambda api: _none(api.rename(chat, thread, title)),
+            call=lambda api: no_result(api.rename(chat, thread, title)),
         )  # fmt: skip
     if not wanted:
-        return Next(step=Step.CLOSE, request=request.id, call=lambda api: _none(api.shut(chat, thread)), keep=_closed)
+        return Next(
+            step=Step.CLOSE, request=request.id, call=lambda api: no_result(api.shut(chat, thread)), keep=_closed
+        )
     return None
-
-
-def _urgency(request: Request) -> tuple[Any, ...]:
-    return not request.vip, _PRIORITY.get(request.priority, 2), request.id
 
 
 # ---------------------------------------------------------------------------------------------------------- the topic
@@ -215,7 +123,7 @@ async def _create(session: AsyncSession, show: Show, group: Group, request: Requ
         select(Message.id)
         .where(Message.conversation_id == conversation.id)
         .order_by(Message.id.desc())
-        .limit(HISTORY)
+        .limit(said.HISTORY)
         .subquery()
     )
     first = await session.scalar(select(func.min(recent.c.id)))
@@ -237,7 +145,7 @@ async def _create(session: AsyncSession, show: Show, group: Group, request: Requ
         shown.begin(topic, line=before_all, event=event, file=file or 0)
 
     return Next(
-        step=Step.CREATE, request=request.id, order=_urgency(request), keep=keep,
+        step=Step.CREATE, request=request.id, order=urgency(request), keep=keep,
         call=lambda api: api.create(group.chat, title, colour),
     )  # fmt: skip
 
@@ -279,175 +187,3 @@ def _titled(title: str) -> Keep:
         topic.title = title
 
     return keep
-
-
-async def _none(call: Awaitable[None]) -> None:
-    await call
-
-
-# ------------------------------------------------------------------------------------------------------ what was said
-async def _said(
-    session: AsyncSession, show: Show, request: Request, topic: ForumTopic, thread: str, conversation: Conversation
-) -> Next | None:
-    """The next message with lines and events; or the sign under an agent's own message that the customer has it."""
-    now = show.now()
-    ended, delivered = await _ends(session, topic)
-    if delivered is not None:
-        line, message = delivered
-        chat = topic.chat
-        return Next(
-            step=Step.REACT, request=request.id, call=lambda api: _none(api.react(chat, message, "👍")),
-            keep=lambda row, _, at: shown.settled(row, line),
-        )  # fmt: skip
-    found = await _unshown(session, topic)
-    own = await _own(session, topic, thread) if found else {}
-    for one in found:
-        if one.id in own:
-            shown.own(topic, one.id, own[one.id], one.delivery, now=now)
-    found = [one for one in found if one.id not in own]
-    shown.forget_old(topic, [one.id for one in found], now=now)
-    first: list[lines.Item] = []
-    if len(found) > HISTORY:
-        first = [lines.left_out(len(found) - HISTORY)]
-        shown.skip(topic, found[-HISTORY - 1].id)
-        found = found[-HISTORY:]
-    pieces = [lines.of_line(one, conversation.name)[shown.pieces(topic, one.id) or 0 :] for one in found]
-    events = await _events(session, show, topic)
-    items = [*ended, *first, *lines.merged(pieces, [one.at for one in found], events)]
-    return _say(request, topic, thread, items) if items else None
-
-
-def _say(request: Request, topic: ForumTopic, thread: str, items: Sequence[lines.Item]) -> Next:
-    chat, now_said = topic.chat, lines.message(items)
-    loud = any(item.loud for item in now_said)
-    return Next(
-        step=Step.LINES, request=request.id, order=(not loud, *_urgency(request)),
-        call=lambda api: api.send(
-            chat, thread, lines.html(now_said), reply_to=now_said[0].reply_to, quiet=not loud
-        ),
-        keep=lambda row, _, now: shown.put(row, now_said, now=now),
-    )  # fmt: skip
-
-
-async def _unshown(session: AsyncSession, topic: ForumTopic) -> list[Message]:
-    """Lines that do not stand in the topic, in order."""
-    whole = [line for line in shown.known(topic) if shown.pieces(topic, line) is None]
-    read = or_(Message.sender != Sender.CUSTOMER, Message.read_at.is_not(None), Message.stored_at < func.now() - UNREAD)
-    of = select(Request.conversation_id).where(Request.id == topic.request_id).scalar_subquery()
-    found = await session.scalars(
-        select(Message)
-        .where(Message.conversation_id == of, Message.id > topic.shown_id, Message.id.not_in(whole), read)
-        .where(~Message.stale_press)
-        .order_by(Message.id)
-        .execution_options(populate_existing=True)
-    )
-    return list(found.all())
-
-
-async def _own(session: AsyncSession, topic: ForumTopic, thread: str) -> dict[int, str]:
-    """Lines that agents wrote in this very topic: they stand in it as their own messages, whose ids these are."""
-    found = await session.execute(
-        select(ForumUpdate.lines, ForumUpdate.message_id)
-        .where(ForumUpdate.chat == topic.chat, ForumUpdate.thread == thread, ForumUpdate.lines != [])
-        .order_by(ForumUpdate.id.desc())
-        .limit(OWN_KEPT)
-    )
-    return {int(line): message for made, message in found.all() if message for line in made}
-
-
-async def _ends(session: AsyncSession, topic: ForumTopic) -> tuple[list[lines.Item], tuple[int, str] | None]:
-    """What came of lines that were on their way: signs for those that failed, and one agent's message that arrived."""
-    waiting = shown.on_their_way(topic)
-    if not waiting:
-        return [], None
-    found = await session.scalars(
-        select(Message).where(Message.id.in_(waiting)).order_by(Message.id).execution_options(populate_existing=True)
-    )
-    failed: list[lines.Item] = []
-    arrived: tuple[int, str] | None = None
-    for line in found.all():
-        of = waiting[line.id]
-        if line.delivery == Delivery.SENT and of is not None:
-            arrived = arrived or (line.id, of)
-        elif line.delivery == Delivery.SENT:
-            shown.settled(topic, line.id)
-        elif line.delivery in lines.UNDELIVERED:
-            failed.append(lines.undelivered(line, reply_to=of))
-    return failed, arrived
-
-
-async def _events(
-    session: AsyncSession, show: Show, topic: ForumTopic, only: frozenset[str] = lines.SHOWN
-) -> list[tuple[datetime, lines.Item]]:
-    found = await session.scalars(
-        select(RequestEvent)
-        .where(RequestEvent.request_id == topic.request_id, RequestEvent.id > topic.shown_event)
-        .where(RequestEvent.kind.in_(only))
-        .order_by(RequestEvent.id)
-    )
-    events = found.all()
-    if not events:
-        return []
-    names = {one for event in events for one in (event.agent, event.data.get("to")) if one}
-    rows = await session.execute(select(Agent.name, Agent.title).where(Agent.name.in_(names)))
-    titles = {row.name: row.title for row in rows}
-    return [(event.at, lines.of_event(show.pack, event, titles)) for event in events]
-
-
-# ---------------------------------------------------------------------------------------------------------- attachments
-async def _file(
-    session: AsyncSession, show: Show, topic: ForumTopic, thread: str, conversation: Conversation, request: Request
-) -> Next | None:
-    """The next attachment, once its bytes are kept, after the line that it hangs on."""
-    found = await session.execute(
-        select(File, Message)
-        .join(Message, Message.id == File.message_id)
-        .where(File.conversation_id == conversation.id, File.id > topic.shown_file)
-        .order_by(File.id)
-        .limit(20)
-    )
-    own: dict[int, str] | None = None
-    for file, line in found.all():
-        if file.state == FileState.WAITING or shown.pieces(topic, line.id) is not None:
-            return None
-        own = await _own(session, topic, thread) if own is None else own
-        if file.state == FileState.KEPT and line.id not in own:
-            return _send_file(show, topic, thread, file, line, conversation, request)
-        topic.shown_file = file.id
-    return None
-
-
-def _send_file(
-    show: Show, topic: ForumTopic, thread: str, file: File, line: Message, conversation: Conversation, request: Request
-) -> Next:
-    chat, file_id = topic.chat, file.id
-    about = line.attachments[file.place] if file.place < len(line.attachments) else {}
-    who = line.agent if line.sender == Sender.AGENT else conversation.name
-
-    async def call(api: Api) -> str | None:
-        try:
-            async with show.sessions() as session:
-                download = await files.read(session, show.store, file_id)
-            content = b"".join([piece async for piece in download.pieces])
-        except FileGone:
-            return None  # the time for keeping it is over
-        return await api.send_file(
-            chat, thread, content, name=str(about.get("name") or download.name), kind=str(about.get("kind", "file")),
-            mime=download.mime, caption=f"📎 {escape(who or 'Клиент')}",
-        )  # fmt: skip
-
-    def keep(row: ForumTopic, _: str | None, now: datetime) -> None:
-        row.shown_file = file_id
-
-    return Next(step=Step.FILE, request=request.id, call=call, keep=keep)
-
-
-# -------------------------------------------------------------------------------------------------------------- answers
-async def unanswered(session: AsyncSession, chat: str) -> ForumUpdate | None:
-    """The oldest message of an agent that is to be answered."""
-    return await session.scalar(
-        select(ForumUpdate)
-        .where(ForumUpdate.chat == chat, ForumUpdate.answer.is_not(None), ForumUpdate.answered_at.is_(None))
-        .order_by(ForumUpdate.id)
-        .limit(1)
-    )

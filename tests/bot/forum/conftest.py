@@ -20,6 +20,7 @@ from bot.channels.polling import Pause
 from bot.channels.telegram import TelegramChannel
 from bot.file_store import FileStore
 from bot.forum import FORUM, TelegramDesks, topics
+from bot.forum.calls import Show
 from bot.models import Agent, ForumTopic, ForumUpdate, Message
 from bot.settings import Settings
 from bot.standins.telegram import TelegramServer
@@ -137,7 +138,9 @@ class Rig:
                 return True
             if await session.scalar(select(Message.id).where(unsaid).limit(1)):
                 return True
-            show = topics.Show(pack=self.world.desk.pack, store=self.desks.forum.store, now=self.world.clock.now)
+            show = Show(
+                pack=self.world.desk.pack, store=self.desks.forum.store, now=self.world.clock.now, sessions=self.world.sessions,
+            )  # fmt: skip
             for group in self.desks.forum.groups.values() if showing else ():
                 for request in await topics.concerned(session, group):
                     if await topics.plan(session, show, group, request) is not None:

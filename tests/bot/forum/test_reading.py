@@ -52,7 +52,7 @@ class TestCommands:
         ],
     )
     def test_moments(self, said: str, moment: datetime | None) -> None:
-        assert commands.moment(said, now=NOW, zone="Europe/Moscow") == moment
+        assert commands.moment(said, now=NOW, zone=PACK.zone) == moment
 
     @pytest.mark.parametrize(
         ("said", "found"),

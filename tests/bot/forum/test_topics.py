@@ -12,7 +12,7 @@ from aiohttp import web
 from sqlalchemy import delete, select, update
 
 from bot import desk, signs
-from bot.forum import board, topics
+from bot.forum import board
 from bot.models import Conversation, ForumTopic, Message, Request
 from bot.standins import faults
 from bot.standins.telegram import refuses, too_many
@@ -421,4 +421,3 @@ def test_the_pace_stays_below_telegrams_limit_in_every_minute() -> None:
     limits = board.Limits(20).pace()
     in_a_minute = limits.chat_burst + 60 / limits.chat_seconds
     assert (limits.chat_burst, limits.chat_seconds, in_a_minute) == (4, 3.75, 20)
-    assert topics.HISTORY == 30
