@@ -107,7 +107,7 @@ def _collected(summary: Mapping[str, Any], pack: flows.Pack) -> h.Node:
 
 
 def _list(items: Sequence[str | None]) -> h.Node:
-    told = [one for one in items if one]
+    told = list(dict.fromkeys(one for one in items if one))
     return h.ul[[h.li[one] for one in told]] if told else None
 
 
@@ -116,8 +116,8 @@ def _promised(request: Request, summary: Mapping[str, Any]) -> h.Node:
         h.li[one.get("what"), [" · ", left(str(one["due"]))] if one.get("due") and request.ended_at is None else None]
         for one in summary.get("promised") or ()
     ]
-    promised = {str(one.get("due")) for one in summary.get("promised") or ()}
-    if request.due is not None and request.ended_at is None and request.due.isoformat() not in promised:
+    promised = {datetime.fromisoformat(str(one["due"])) for one in summary.get("promised") or () if one.get("due")}
+    if request.due is not None and request.ended_at is None and request.due not in promised:
         told.append(h.li["Ответить клиенту · ", left(request.due.isoformat())])
     return h.ul[told] if told else None
 

@@ -114,6 +114,7 @@ def choices(
     """One of a few, each to be seen. other: the field that belongs to the last one."""
     chosen = filled.value(name, default)
     error = filled.errors.get(name)
+    focus = first if not filled.errors else bool(error) and not (other is not None and chosen == OTHER)
     return h.fieldset(
         ".choices", aria_invalid="true" if error else None, aria_describedby=f"{name}-error" if error else None
     )[
@@ -122,7 +123,7 @@ def choices(
             h.label(".choice")[
                 h.input(
                     type="radio", name=name, value=one.value, checked=one.value == chosen, disabled=one.disabled,
-                    autofocus=first and one.value == chosen,
+                    autofocus=focus and one.value == chosen,
                 ),
                 h.span[one.title, h.small(".dim")[f" {one.more}"] if one.more else None],
             ]
@@ -154,12 +155,23 @@ def moments(
         name="when_other",
         value=filled.value("when_other"),
         aria_label="Своя дата и время",
-        **_state(filled, "when_other"),
+        **beside(filled, "when_other", "when"),
     )
     return choices(
         filled, "when", f"{legend} ({clock_name(zone)})", [*offers, Choice(OTHER, "Другое время")],
         default=offers[0].value if offers else OTHER, other=own, first=first,
     )  # fmt: skip
+
+
+def beside(filled: Filled, name: str, choice: str) -> dict[str, str | bool | None]:
+    """How a field stands that belongs to the last of some choices: an error of these is its own when it is chosen."""
+    wrong = next((one for one in (name, choice) if one in filled.errors), "")
+    if wrong == choice and filled.value(choice) != OTHER:
+        wrong = ""
+    return {
+        "aria_invalid": "true" if wrong else None, "aria_describedby": f"{wrong}-error" if wrong else None,
+        "autofocus": bool(wrong),
+    }  # fmt: skip
 
 
 def _state(filled: Filled, name: str, *, first: bool = False) -> dict[str, str | bool | None]:

@@ -16,6 +16,7 @@ from bot.console.fields import (
     Choice,
     FieldWrong,
     Filled,
+    beside,
     choices,
     select,
     text_area,
@@ -99,7 +100,7 @@ async def join(around: Around, filled: Filled) -> list[h.Node]:
     offered = [Choice(one.number, one.number, await _told_of(around, one)) for one in found]
     own = h.input(
         type="text", name="other_number", value=filled.value("other_number"), placeholder="T-1042",
-        aria_label="Другой номер обращения", autocomplete="off",
+        aria_label="Другой номер обращения", autocomplete="off", **beside(filled, "other_number", "other"),
     )  # fmt: skip
     about = "Второе обращение закроется, всё из него перейдёт в это. Клиента предупредим один раз."
     return [

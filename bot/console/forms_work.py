@@ -17,6 +17,7 @@ from bot.console.fields import (
     Choice,
     FieldWrong,
     Filled,
+    beside,
     choices,
     clock_name,
     moments,
@@ -65,6 +66,7 @@ async def _categories(around: Around, filled: Filled) -> h.Element:
         h.input(
             type="search", name="category_other", list="all-categories", value=filled.value("category_other"),
             placeholder="Начните вводить тему", aria_label="Другая тема", autocomplete="off",
+            **beside(filled, "category_other", "category"),
         ),
         h.datalist(id="all-categories")[
             [h.option(value=title) for title in sorted({topic(around.pack, name) for name in around.pack.intents})]
@@ -146,8 +148,7 @@ async def call_back(around: Around, filled: Filled) -> list[h.Node]:
     own = h.input(
         type="tel", name="phone_other", value=filled.value("phone_other"), placeholder="+7 912 345-67-89",
         aria_label="Другой номер", autocomplete="off",
-        aria_invalid="true" if "phone_other" in filled.errors else None,
-        aria_describedby="phone_other-error" if "phone_other" in filled.errors else None,
+        **beside(filled, "phone_other", "phone"),
     )  # fmt: skip
     error = filled.errors.get("phone_other")
     typed = [own, h.p(".field-error", id="phone_other-error", role="alert")[error] if error else None]

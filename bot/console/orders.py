@@ -85,7 +85,7 @@ def drawn(known: Known, request: Request, pack: flows.Pack, now: datetime) -> h.
     """The orders, those that the request is about first and open."""
     if known.card is None and not known.orders:
         inside: h.Node = h.p(".dim")[
-            "В CRM заказов нет." if request.customer_id else "Клиент не опознан, поэтому заказов не видно."
+            "В CRM заказов нет." if request.customer_id else "Клиент не подтвердил, кто он, поэтому заказов не видно."
         ]
     else:
         about = set(request.orders)

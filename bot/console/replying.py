@@ -58,10 +58,17 @@ async def reply(request: Request, number: str, person: Signed) -> Response:
                 known = await _asked_again(parts, asked, person, text)
                 if known and shell.is_htmx(request):
                     return shell.fragments(reply_box.warning(known, text), status=409)
-            kept = [await _keep(parts, one) for one in uploads]
+            kept = []
+            for one in uploads:
+                try:
+                    kept.append(await _keep(parts, one))
+                except FileRefused as error:
+                    told = sentence(error)
+                    told = f"«{one.filename}»: {told[0].lower()}{told[1:]}"
+                    return shell.refused(request, person, told, status=error.status)
             async with parts.sessions.begin() as session:
                 await _once(session, parts, asked, person, text, form, kept, internal=internal)
-        except (Refused, NotFound, FileRefused, FileStoreUnavailable) as error:
+        except (Refused, NotFound, FileStoreUnavailable) as error:
             return shell.refused(request, person, sentence(error), status=error.status)
     if not shell.is_htmx(request):
         return shell.go(request, reply_box.of_request(asked))

@@ -17,6 +17,7 @@ from bot.console import action_bar, card, filling, orders, reply_box, shell, tra
 from bot.console.live import VIEWS
 from bot.console.parts import Parts, parts_of
 from bot.console.seat import Seat, seat
+from bot.desk import news
 from bot.dossier import Dossier
 from bot.errors import CrmUnavailable, Refused
 from bot.live import Change
@@ -51,6 +52,7 @@ async def request_page(request: Request, number: str, person: Signed) -> Respons
                 h.p[h.a(href="/desk/")["К очереди"]], status=404,
             )  # fmt: skip
         await _read(session, asked, person)
+        await news.mark_read(session, person.id, asked.id)
         await audit.note(
             session, at=parts.clock.now(), agent=person.name, action="open", request_id=asked.id, address=person.address
         )

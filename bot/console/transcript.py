@@ -249,7 +249,7 @@ def _attachment(file: files.Attached) -> h.Node:
             h.img(src=f"{address}/picture", alt=f"Вложение: {told}. Открыть", loading="lazy", decoding="async")
         ]
     download = h.a(".file", href=address, download=True)[
-        h.span(aria_hidden="true")["⭳ "], name, h.span(".dim")[f" {times.size(file.size)}"]
+        h.span(aria_hidden="true")["↓ "], name, h.span(".dim")[f" {times.size(file.size)}"]
     ]
     if file.mime in SOUNDS:
         sound = h.audio(f"#sound-{file.id}", src=f"{address}/sound", controls=True, preload="none", aria_label=told)

@@ -38,6 +38,15 @@ async def unseen(session: AsyncSession, agent_id: int, *, limit: int = 20) -> Se
     return [(planned, request) for planned, request in found.all()]
 
 
+async def mark_read(session: AsyncSession, agent_id: int, request_id: int) -> None:
+    """The agent has opened the request: what they were told of it they see there. What was refused they have to close."""
+    await session.execute(
+        update(Planned)
+        .where(Planned.request_id == request_id, Planned.agent_id == agent_id, Planned.state == TOLD, ~Planned.seen)
+        .values(seen=True)
+    )
+
+
 async def mark_seen(session: AsyncSession, agent_id: int, news_id: int) -> None:
     """The agent has seen it."""
     await session.execute(update(Planned).where(Planned.id == news_id, Planned.agent_id == agent_id).values(seen=True))

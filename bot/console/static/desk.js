@@ -125,6 +125,7 @@
     if (event.target.matches("dialog")) event.target.close();  // beside it
     const dismiss = event.target.closest("[data-dismiss]");
     if (dismiss) dismiss.closest(".toast").remove();
+    if (event.target.closest("dialog")) return;  // the menu that led there is where one goes on
     for (const menu of $$("details.me[open], details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
   });
   // What is typed beside a row of choices chooses the last one: "another".
@@ -153,6 +154,8 @@
   // Russian and English layouts alike: the place of the key counts for letters.
   const letter = (event) => /^Key[A-Z]$/.test(event.code) ? event.code[3].toLowerCase() : event.key;
   document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && $("details.me[open], details.menu[open]");
+    if (menu && !$("dialog[open]")) { menu.open = false; $("summary", menu).focus(); return; }
     if (event.key === "Escape" && writes(event.target) && !event.target.closest("dialog")) { event.target.blur(); return; }
     if (event.ctrlKey || event.metaKey || event.altKey || writes(event.target) || $("dialog[open]")) return;
     const key = event.key === "," && event.shiftKey ? "?" : letter(event);

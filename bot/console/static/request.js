@@ -65,6 +65,7 @@
     if (only && !internal()) form.elements.mode.value = "note";
     else if (was && can && !area.value.trim()) form.elements.mode.value = "reply";
     mode();
+    if (follows && own()) toEnd();  // the box takes room from the talk
   }
   document.addEventListener("desk:changed", (event) => {
     const id = event.detail.id;
@@ -116,7 +117,7 @@
   document.addEventListener("visibilitychange", () => { if (document.hidden) save(); });
 
   // ---------------------------------------------------------------- sending
-  let busy = false;
+  let busy = false, sending = "";
   area.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.requestSubmit($("#reply-send")); }
   });
@@ -127,14 +128,16 @@
     if (busy || $("#reply-send").disabled || (!area.value.trim() && !picked.items.length)) return;
     busy = true;
     clearTimeout(timer);
-    saving.finally(() => event.detail.issueRequest(true));
+    saving.finally(() => { sending = area.value; event.detail.issueRequest(true); });
   });
-  form.addEventListener("htmx:afterRequest", (event) => { if (event.detail.elt === form) busy = false; });
+  form.addEventListener("htmx:afterRequest", (event) => { if (event.detail.elt === form) { busy = false; setTimeout(may); } });
   document.addEventListener("reply-sent", () => {
-    area.value = "";
-    stored = area.value + internal();
+    // What was written on while the reply was on its way stays: it begins the next one.
+    area.value = area.value.startsWith(sending) ? area.value.slice(sending.length).trimStart() : "";
+    stored = internal().toString();
     saved.textContent = "";
-    clearTimeout(timer);
+    if (area.value) keep(); else clearTimeout(timer);
+    for (const refusal of document.querySelectorAll("#toasts .bad")) refusal.remove();
     picked.items.clear();
     files();
     fit();

@@ -207,6 +207,10 @@ class TestDoing:
         at = (work.world.clock.now() + timedelta(hours=2)).isoformat()
         answer = await post(work, "call-back", phone="other", phone_other="8 916 123 45 67", when=at, confirmed="1")
         assert answer.status_code == 200
+        async with work.as_("anna") as browser:
+            card = (await browser.get("/desk/requests/T-1001")).text
+        assert card.count("Обещано") == 1
+        assert "Ответить клиенту" not in card  # one promise is told once
         await post(work, "called", resolution="solved", comment="Всё рассказала")
         request = await work.world.request()
         assert (request.state, request.solution, request.call_phone) == (State.SOLVED, "Всё рассказала", None)
@@ -314,6 +318,13 @@ class TestUndo:
         assert "теперь обращение" not in other.text
         (row,) = await work.world.rows(select(Planned))
         assert row.seen
+
+    async def test_who_opens_the_request_has_read_what_became_of_it(self, work: Pages) -> None:
+        await post(work, "step-in", "chief")
+        for name, read in (("boris", False), ("anna", True)):
+            async with work.as_(name) as browser:
+                await browser.get("/desk/requests/T-1001")
+            assert [row.seen for row in await work.world.rows(select(Planned))] == [read]
 
     async def test_nobody_puts_away_what_others_are_told(self, work: Pages) -> None:
         await post(work, "step-in", "chief")

@@ -283,6 +283,7 @@ class TestReplying:
                 files={"file": ("x.png", b"<script>alert(1)</script>", "image/png")},
             )  # fmt: skip
         assert refused.status_code == 415
+        assert "«x.png»: такие файлы отправить нельзя." in refused.text
         assert await said(taken.world, "agent") == ["Вот схема"]
 
 

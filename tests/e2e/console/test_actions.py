@@ -63,6 +63,27 @@ async def test_passing_on_by_keyboard_alone(world: World, tmp_path: Path) -> Non
     assert ("note", "Твой клиент") in await world.transcript()
 
 
+async def test_what_is_wrong_has_the_cursor_and_a_menu_is_left_by_escape(world: World, tmp_path: Path) -> None:
+    async with served(world, tmp_path) as at, sitting(at, "anna") as page:
+        more, dialog = page.locator("#actions summary"), page.locator("#dialog")
+        await more.focus()
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("button", name="Перезвонить")).to_be_visible()
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("button", name="Перезвонить")).to_be_hidden()
+        await expect(more).to_be_focused()
+        for title, field in (("Приоритет", "reason"), ("Перезвонить", "phone_other")):
+            await page.keyboard.press("Enter")
+            await page.get_by_role("button", name=title).click()
+            await expect(dialog.locator(".send")).to_be_visible()
+            await dialog.locator(".send").click()
+            await expect(dialog.locator(f"[name={field}]")).to_be_focused()
+            await page.keyboard.press("Escape")
+            await expect(dialog).to_be_hidden()
+            await expect(more).to_be_focused()
+
+
 async def test_what_is_about_to_be_done_is_undone_at_the_edge(world: World, tmp_path: Path) -> None:
     async with served(world, tmp_path, undo_seconds=60) as at, sitting(at, "anna") as page:
         await page.keyboard.press("r")

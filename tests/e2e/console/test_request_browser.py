@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 from sqlalchemy import select
 
 from bot import desk
@@ -147,6 +148,38 @@ async def test_new_lines_follow_the_reader_only_at_the_end(shop: Desk) -> None:
     await shop.world.receive(shop.world.incoming(shop.chat, text="Вторая новая"))
     await expect(page.get_by_text("Вторая новая")).to_be_in_viewport()
     await expect(pill).to_be_hidden()
+
+
+async def test_the_end_of_the_talk_stays_in_sight_when_the_box_comes(shop: Desk) -> None:
+    await shop.world.do(
+        desk.decline, shop.world.desk, "anna", await shop.world.id_of(shop.chat), "Обед", now=shop.world.clock.now()
+    )
+    page = await shop.page(viewport={"width": 1440, "height": 640})
+    await page.keyboard.press("t")
+    await expect(page.locator("#reply-form")).to_be_visible()
+    await expect(page.locator("#lines").get_by_text("Взято в работу").last).to_be_in_viewport()
+    assert await page.locator("#lines").evaluate("one => one.scrollHeight - one.scrollTop - one.clientHeight") < 2
+
+
+async def test_what_is_written_on_while_a_reply_goes_is_the_next_one(shop: Desk) -> None:
+    page = await shop.page()
+    goes, may_go = asyncio.Event(), asyncio.Event()
+
+    async def held(route: Route) -> None:
+        goes.set()
+        await may_go.wait()
+        await route.continue_()
+
+    await page.route("**/reply", held)
+    text = page.locator("#reply-text")
+    await text.fill("Да, перенесу.")
+    await page.keyboard.press("Control+Enter")
+    await goes.wait()
+    await page.keyboard.type(" Завтра")
+    may_go.set()
+    await expect(text).to_have_value("Завтра")
+    await expect(page.locator("#reply-saved")).to_have_text("Черновик сохранён")
+    assert (await shop.said())[-1] == "Да, перенесу."
 
 
 async def test_a_picture_is_pasted_and_sent(shop: Desk) -> None:
