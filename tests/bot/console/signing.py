@@ -12,15 +12,12 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from bot import console
 from bot.clock import SystemClock
-from bot.file_store import open_store
-from bot.live import Live
 from bot.settings import Settings
-from bot.web import serving
 from tests.bot.accounts import PASSWORD, seat
+from tests.bot.console.serving import served
 from tests.bot.world import World
 
 
@@ -89,19 +86,11 @@ def open_door(world: World, tmp_path: Path) -> Opened:
     @asynccontextmanager
     async def opened(*, real_clock: bool = False, **settings: Any) -> AsyncIterator[Door]:
         chosen = Settings(home=tmp_path, _env_file=None, **settings)
-        address = world.post.sessions.kw["bind"].url.render_as_string(hide_password=False)
-        async with Live(address) as live:
-            parts = console.Parts(
-                sessions=world.sessions, desk=world.desk, live=live, clock=SystemClock() if real_clock else world.clock,
-                crm=world.crm, files=open_store(chosen), settings=chosen, channels=dict(world.channels),
-            )  # fmt: skip
-            app = FastAPI()
-            console.mount(app, parts)
-            async with serving(app, "127.0.0.1", 0) as served:
-                door = Door(world, parts, served)
-                yield door
-                for browser in door.browsers:
-                    await browser.aclose()
+        async with served(world, chosen, clock=SystemClock() if real_clock else None) as (parts, address):
+            door = Door(world, parts, address)
+            yield door
+            for browser in door.browsers:
+                await browser.aclose()
 
     return opened
 

@@ -16,7 +16,8 @@ from bot import agents, desk
 from bot.console import live
 from bot.console.seat import Seat
 from bot.models import Agent, Request
-from tests.bot.console.conftest import TOKEN, Pages, seat_of_agent
+from tests.bot.console.conftest import Pages
+from tests.bot.console.serving import TOKEN, seat_of_agent
 from tests.bot.world import act
 
 

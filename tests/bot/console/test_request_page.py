@@ -14,7 +14,8 @@ from bot import desk
 from bot.errors import Rejected
 from bot.live import Change
 from bot.models import Audit, Conversation, Draft, Message, Request
-from tests.bot.console.conftest import TOKEN, Pages
+from tests.bot.console.conftest import Pages
+from tests.bot.console.serving import TOKEN
 from tests.bot.world import ScriptedChannel, World, act
 
 HTMX = {"HX-Request": "true"}

@@ -12,11 +12,11 @@ import httpx
 from fastapi import FastAPI
 
 from bot import console
-from bot.file_store import open_store
 from bot.live import Live
 from bot.outside import keys
 from bot.settings import Settings
 from bot.web import api, serving
+from tests.bot.console.serving import parts_of
 from tests.bot.world import World
 
 COUNTER = itertools.count(1)
@@ -62,10 +62,7 @@ class Client:
 async def help_desk(world: World, address: str, folder: Path, **settings: Any) -> AsyncIterator[HelpDesk]:
     """The API over a world, on a free port."""
     told = Settings(_env_file=None, home=folder, **settings)  # type: ignore[call-arg]
-    parts = console.Parts(
-        sessions=world.sessions, desk=world.desk, live=Live(address), clock=world.clock, crm=world.crm,
-        files=open_store(told), settings=told, channels=dict(world.channels),
-    )  # fmt: skip
+    parts = parts_of(world, told, Live(address))
     app = FastAPI()
     api.mount(app, parts)
     async with serving(app, "127.0.0.1", 0) as served:
