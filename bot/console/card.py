@@ -9,12 +9,9 @@ from typing import Any
 import htpy as h
 
 import flows
-from bot import conversations
-from bot.clients import Crm
-from bot.console import orders, times, words
+from bot.console import times, words
 from bot.console.shell import left
 from bot.dossier import Dossier
-from bot.errors import CrmUnavailable
 from bot.models import Request
 
 MOOD_KINDS = {"upset": "warn", "angry": "bad", "threat": "bad"}
@@ -201,16 +198,3 @@ def earlier(requests: Sequence[Request], seen: Sequence[Request], pack: flows.Pa
             ]
         ],
     ]
-
-
-async def numbers(dossier: Dossier, crm: Crm, *, seconds: float) -> list[str]:
-    """The customer's numbers in full: of a promised call, as they were told, and of the card in the CRM."""
-    request, conversation = dossier.request, dossier.conversation
-    told = conversations.remembered(conversation).slots
-    found = [request.call_phone, told.get("contact"), told.get("phone")]
-    try:
-        known = await orders.ask(crm, request, conversation, seconds=seconds)
-        found += list((known.card or {}).get("phones") or ())
-    except CrmUnavailable:
-        pass
-    return list(dict.fromkeys(str(one) for one in found if one))

@@ -143,7 +143,7 @@ async def read_case(around: Around, given: Mapping[str, str]) -> dict[str, Any]:
 
 
 async def call_back(around: Around, filled: Filled) -> list[h.Node]:
-    found = await numbers.known(around.session, around.parts, around.request)
+    found = await numbers.known(around.parts, around.request)
     offered = [Choice(one.key, phones.masked(one.number), one.source) for one in found]
     own = h.input(
         type="tel", name="phone_other", value=filled.value("phone_other"), placeholder="+7 912 345-67-89",
@@ -169,7 +169,7 @@ async def call_back(around: Around, filled: Filled) -> list[h.Node]:
 async def read_call_back(around: Around, given: Mapping[str, str]) -> dict[str, Any]:
     number, chosen = given.get("phone_other", ""), given.get("phone", OTHER)
     if chosen != OTHER:
-        found = await numbers.known(around.session, around.parts, around.request)
+        found = await numbers.known(around.parts, around.request)
         number = next((one.number for one in found if one.key == chosen), "")
     at = read_moment(given, around.zone)
     if at is None:

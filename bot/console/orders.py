@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -35,16 +36,30 @@ class Known:
 
 async def ask(crm: Crm, request: Request, conversation: Conversation, *, seconds: float) -> Known:
     """The card, orders and returns of a request's customer. Raises CrmUnavailable, also when it takes too long."""
+    async with _within(seconds):
+        found, sure = await _card(crm, request, conversation)
+        customer = request.customer_id or (found or {}).get("id")
+        if customer is None:
+            return Known(card=None, sure=False)
+        orders, returns = await asyncio.gather(
+            _fetch(crm, "orders", customer=str(customer)), _fetch(crm, "returns", customer=str(customer))
+        )
+        return Known(card=found, sure=sure, orders=orders or (), returns=returns or ())
+
+
+async def card(
+    crm: Crm, request: Request, conversation: Conversation, *, seconds: float
+) -> tuple[Mapping[str, Any] | None, bool]:
+    """The card of a request's customer, and whether it is surely theirs. Raises CrmUnavailable, also when it takes too long."""
+    async with _within(seconds):
+        return await _card(crm, request, conversation)
+
+
+@asynccontextmanager
+async def _within(seconds: float) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(seconds):
-            card, sure = await _card(crm, request, conversation)
-            customer = request.customer_id or (card or {}).get("id")
-            if customer is None:
-                return Known(card=None, sure=False)
-            orders, returns = await asyncio.gather(
-                _fetch(crm, "orders", customer=str(customer)), _fetch(crm, "returns", customer=str(customer))
-            )
-            return Known(card=card, sure=sure, orders=orders or (), returns=returns or ())
+            yield
     except TimeoutError:
         raise CrmUnavailable from None
 

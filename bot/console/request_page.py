@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import audit, desk, dossier, drafts, sight
 from bot.attention import agent_writes
-from bot.console import action_bar, card, filling, orders, reply_box, shell, transcript
+from bot.console import action_bar, card, filling, numbers, orders, reply_box, shell, transcript
 from bot.console.live import VIEWS
 from bot.console.parts import Parts, parts_of
 from bot.console.seat import Seat, seat
@@ -283,10 +283,10 @@ async def phone_in_full(request: Request, number: str, person: Signed) -> Respon
             request_id=asked.id,
             address=person.address,
         )
-    numbers = await card.numbers(shown.file, parts.crm, seconds=parts.settings.crm_timeout)
+    found = [one.number for one in await numbers.known(parts, asked, linked=True)]
     if shell.is_htmx(request):
-        return shell.fragments(card.phone(asked, numbers))
-    told = ", ".join(numbers) or "Номера в карточке нет"
+        return shell.fragments(card.phone(asked, found))
+    told = ", ".join(found) or "Номера в карточке нет"
     return shell.page(person, "Телефон", h.h1[f"Телефон клиента, {asked.number}"], h.p[told], h.p[
         h.a(href=reply_box.of_request(asked))["К обращению"]
     ])  # fmt: skip
