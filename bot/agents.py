@@ -41,6 +41,15 @@ async def get(session: AsyncSession, name: str) -> Agent:
     return agent
 
 
+async def lock(session: AsyncSession, name: str) -> Agent:
+    """The agent of a name, locked until the end of the transaction, before any conversation is (`bot.desk.hands`)."""
+    asked = select(Agent).where(Agent.name == name).with_for_update(key_share=True)
+    agent = await session.scalar(asked.execution_options(populate_existing=True))
+    if agent is None:
+        raise AgentUnknown
+    return agent
+
+
 async def find(session: AsyncSession, name: str, *, lock: bool = False) -> Agent | None:
     """The agent of a name as people type it: in whatever case, unless somebody has exactly this one."""
     typed = name.strip()

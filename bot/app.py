@@ -83,6 +83,15 @@ def _kinds(settings: Settings, roles: Collection[Role]) -> dict[str, int]:
     return {kind: number for role, kind, number in kinds if role in roles}
 
 
+def desk_of(settings: Settings, pack: flows.Pack, work: jobs.Jobs) -> requests.Desk:
+    """What work with requests needs, by the settings."""
+    reopen = settings.reopen_hours or pack.manifest.settings.get("reopen_hours", 24)
+    return requests.Desk(
+        pack=pack, jobs=work, reopen=timedelta(hours=float(reopen)), claim=timedelta(seconds=settings.claim_seconds),
+        away=timedelta(seconds=settings.away_seconds),
+    )  # fmt: skip
+
+
 class Assistant:
     """One process of one database. Use as an asynchronous context manager; then `run`, or `settle` by hand."""
 
@@ -123,11 +132,7 @@ class Assistant:
         self.leaders: dict[str, Leader] = {}
         # of the channels that one process at a time runs
         self.crm: SwitchableCrm = crm or DemoCrm(content.shop, now=self.clock.now, timezone=str(content.pack.zone))
-        reopen = settings.reopen_hours or content.pack.manifest.settings.get("reopen_hours", 24)
-        self.desk = requests.Desk(
-            pack=content.pack, jobs=self.jobs, reopen=timedelta(hours=float(reopen)),
-            claim=timedelta(seconds=settings.claim_seconds), away=timedelta(seconds=settings.away_seconds),
-        )  # fmt: skip
+        self.desk = desk_of(settings, content.pack, self.jobs)
         self.paces: dict[str, pace.Limits] = {}
         self.store = file_store.open_store(settings)
         # of attachments

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import buttons, conversations, desk, events, scripted, sweep
+from bot import buttons, conversations, desk, events, planned, scripted, sweep
 from bot.app import Assistant
 from bot.channels import Channel, Incoming, Kind, Media, Outgoing, Receive
 from bot.clients import Nlu
@@ -221,7 +221,7 @@ class Script:
             await desk.shift_on(session, who, desk=work)
             return
         if line.do == "shift_off":
-            await desk.shift_off(session, work, who, now=now)
+            await planned.end_shift(session, work, who, now=now)
             return
         where = None
         if chat is not None:

@@ -13,12 +13,16 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import flows
-from bot import agents, database, staff
+from bot import agents, database, planned, staff
+from bot.app import desk_of
 from bot.cli_support import PLAIN_WIDTH, console, go, settings_of
+from bot.clock import SystemClock
 from bot.content import pack_folder
 from bot.database import Store
 from bot.errors import AgentUnknown
+from bot.jobs import Jobs
 from bot.models import Agent
+from bot.outside import outbox
 from bot.progress import on_console
 from bot.settings import Settings
 
@@ -80,13 +84,37 @@ def show() -> None:
 @app.command()
 def disable(name: Name) -> None:
     """Let a person in no more; what they have in hand goes back to its queues."""
-    _change(name, "disable", "{} cannot sign in any more and is signed out everywhere.")
+    settings = settings_of("staff")
+
+    async def work() -> int:
+        pack = flows.load(pack_folder(settings.pack))
+        async with _store(settings) as session:
+            found, doer = (await _known(session, name)).name, _doer()
+            address = session.get_bind().engine.url.render_as_string(hide_password=False)
+            desk = desk_of(settings, pack, Jobs(address))  # jobs are added only, by the session
+            back = await planned.end_shift(session, desk, found, now=doer.now)
+            await staff.disable(session, found, doer=doer)
+        _say(f"{found} cannot sign in any more and is signed out everywhere.")
+        if back:
+            _say(f"Back in their queues: {', '.join(one.number for one in back)}.")
+        return 0
+
+    go(work())
 
 
 @app.command()
 def enable(name: Name) -> None:
     """Let a disabled person in again, with the password they had."""
-    _change(name, "enable", "{} can sign in again.")
+    settings = settings_of("staff")
+
+    async def work() -> int:
+        async with _store(settings) as session:
+            found = (await _known(session, name)).name
+            await staff.enable(session, found, doer=_doer())
+        _say(f"{found} can sign in again.")
+        return 0
+
+    go(work())
 
 
 @app.command()
@@ -107,19 +135,6 @@ def reset(name: Name) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------- parts of them
-def _change(name: str, action: str, told: str) -> None:
-    settings = settings_of("staff")
-
-    async def work() -> int:
-        async with _store(settings) as session:
-            found = (await _known(session, name)).name
-            await {"disable": staff.disable, "enable": staff.enable}[action](session, found, doer=_doer())
-        _say(told.format(found))
-        return 0
-
-    go(work())
-
-
 @asynccontextmanager
 async def _store(settings: Settings) -> AsyncIterator[AsyncSession]:
     """A transaction on the installation's database, which is brought to the newest schema first."""
@@ -128,7 +143,10 @@ async def _store(settings: Settings) -> AsyncIterator[AsyncSession]:
             address = await store.migrated()
         engine = database.make_engine(address, size=1)
         try:
-            async with database.make_sessions(engine).begin() as session:
+            sessions = database.make_sessions(engine)
+            if settings.events_url is not None:  # the outside system is told of what changes here, too
+                outbox.keep(sessions, SystemClock().now)
+            async with sessions.begin() as session:
                 yield session
         finally:
             await engine.dispose()

@@ -195,7 +195,8 @@ async def find(session: AsyncSession, channel: str, chat: str) -> Conversation:
 async def lock(session: AsyncSession, conversation_id: int, *, skip: bool = False) -> Conversation | None:
     """Take the conversation's lock until the end of the transaction; incoming lines are not held up by it (T4).
 
-    Who changes a conversation's owner, state or requests holds it. With `skip` it is None when another has the lock.
+    Who changes a conversation's owner, state or requests holds it. With `skip` it is None when another has the lock. What
+    is locked before it and after it: `bot.desk.hands`.
     """
     found = await session.execute(
         select(Conversation)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import agents, desk, events
+from bot.desk import shift
 from bot.desk.hands import lock_all
 from bot.errors import CustomerWrote, FirstlineError, NothingToUndo, PlannedAlready
 from bot.jobs import PLANNED, Jobs
@@ -132,20 +133,21 @@ async def do_due(session: AsyncSession, work: Desk, conversation_id: int, now: d
     """Do what is due in a conversation; return the seconds until the next is, None when nothing else is planned."""
     rows = await _of_conversation(session, conversation_id)
     due = [row for row in rows if row.due <= now]
+    await lock_all(session, await _touched(session, due))
     await _do_all(session, work, due, now)
     return min(((row.due - now).total_seconds() for row in rows if row not in due), default=None)
 
 
-async def finish(session: AsyncSession, work: Desk, agent_id: int, now: datetime) -> int:
-    """Do at once what an agent has planned (they end their shift); return how much it was."""
-    found = await session.scalars(
-        select(Planned)
-        .where(Planned.agent_id == agent_id, Planned.state == "planned")
-        .order_by(Planned.due, Planned.id)
-    )
-    rows = found.all()
+async def end_shift(session: AsyncSession, work: Desk, agent_name: str, *, now: datetime) -> list[Request]:
+    """End somebody's shift, whoever ends it: what they have just decided is done at once, not lost with the shift; what they
+    still work on goes back to its queue, and is returned."""
+    agent = await agents.lock(session, agent_name)
+    decided = select(Planned).where(Planned.agent_id == agent.id, Planned.state == "planned")
+    rows = (await session.scalars(decided.order_by(Planned.due, Planned.id))).all()
+    held = await shift.worked_on(session, agent)
+    await lock_all(session, {*held.values(), *await _touched(session, rows)})
     await _do_all(session, work, rows, now)
-    return len(rows)
+    return await shift.stop(session, work, agent, held, now=now)
 
 
 async def recover(session: AsyncSession, jobs: Jobs, *, now: datetime) -> int:
@@ -162,14 +164,18 @@ async def recover(session: AsyncSession, jobs: Jobs, *, now: datetime) -> int:
     return added
 
 
-async def _do_all(session: AsyncSession, work: Desk, rows: Sequence[Planned], now: datetime) -> None:
-    """Do planned actions in order. All locks are taken first, always in the same order."""
+async def _touched(session: AsyncSession, rows: Sequence[Planned]) -> set[int]:
+    """The conversations that planned actions touch."""
     touched: set[int] = set()
     for row in rows:
         request = await session.get(Request, row.request_id)
         touched |= {request.conversation_id} if request else set()
         touched |= {*await _others(session, row.args)}
-    await lock_all(session, touched)
+    return touched
+
+
+async def _do_all(session: AsyncSession, work: Desk, rows: Sequence[Planned], now: datetime) -> None:
+    """Do planned actions in order; their conversations are locked."""
     for row in rows:
         again = await _waiting(session, row.request_id)
         if again is not None and again.id == row.id:  # not undone or done meanwhile

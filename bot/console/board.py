@@ -130,8 +130,7 @@ async def _act(request: Request, agent_id: int, who: Seat, action: str) -> Respo
         if agent is None:
             raise HTTPException(404)
         if action == "shift_off":
-            await planned.finish(session, parts.desk, agent.id, now)  # what they have just decided is done
-            back = await desk.shift_off(session, parts.desk, agent.name, now=now)
+            back = await planned.end_shift(session, parts.desk, agent.name, now=now)
             told = f"{agent.title}: {lower(ended(len(back)))}"
         else:
             back = await desk.take_back(session, parts.desk, agent.name, by=who.name, now=now)

@@ -54,15 +54,12 @@ async def shift(
         raise HTTPException(403, NOT_YOURS)
     parts, begins = parts_of(request), on == "1"
     now = parts.clock.now()
-    if not begins:  # what they have just decided is done, not lost with the shift
-        async with parts.sessions.begin() as session:
-            await planned.finish(session, parts.desk, who.id, now)
     async with parts.sessions.begin() as session:
         if begins:
             await desk.shift_on(session, who.name, desk=parts.desk, seen=now)
             back = 0
         else:
-            back = len(await desk.shift_off(session, parts.desk, who.name, now=now))
+            back = len(await planned.end_shift(session, parts.desk, who.name, now=now))
         await audit.note(
             session, at=now, agent=who.name, action="shift_on" if begins else "shift_off", data={"back": back} if back else None,
             address=who.address,

@@ -73,8 +73,7 @@ async def shift(request: Request, here: Leads, agent_id: int) -> Response:
         if on:
             await desk.shift_on(session, agent.name, desk=parts.desk, seen=now)
         else:
-            await planned.finish(session, parts.desk, agent.id, now)  # what they have just decided is done
-            await desk.shift_off(session, parts.desk, agent.name, now=now)
+            await planned.end_shift(session, parts.desk, agent.name, now=now)
         action = "shift_on" if on else "shift_off"
         await audit.note(
             session, at=now, agent=here.name, action=action, data={"who": agent.name}, address=here.address
@@ -141,8 +140,7 @@ async def disable(request: Request, here: Admin, agent_id: int) -> Response:
         agent = await _agent(session, agent_id)
         if agent.id == here.id:
             return shell.refused(request, here, sentence(NotYourself()))
-        await planned.finish(session, parts.desk, agent.id, parts.clock.now())
-        await desk.shift_off(session, parts.desk, agent.name, now=parts.clock.now())
+        await planned.end_shift(session, parts.desk, agent.name, now=parts.clock.now())
         await staff.disable(session, agent.name, doer=doer(parts, here))
     return shell.go(request, PAGE, told=f"{agent.title}: вход закрыт, обращения вернулись в очереди.")
 

@@ -1,4 +1,16 @@
-"""Whose a request is: the agent's hands, as all actions of the desk know them."""
+"""Whose a request is: the agent's hands, as all actions of the desk know them.
+
+The order of locks, the same in every transaction, so that nobody waits for one another in a circle:
+
+1. What lets a thing be done once: a call's key, the line of a Telegram group, the one giver.
+2. The row of an agent (`agents.lock`, or an UPDATE of it): before any conversation.
+3. Conversations, all that will be touched, in one go and by their ids (`lock_all`).
+4. What belongs to them: requests, planned actions, messages, files.
+5. Jobs: who adds one waits for whoever adds the same, so nothing is locked after it.
+
+Whoever has come further wants nothing of an earlier step, unless without waiting (`skip`): giving and the sweep leave what
+is not to be had at once for the next time. A lock that proved to be of no use is given back before another is waited for.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +48,7 @@ async def locked(session: AsyncSession, conversation_id: int) -> Conversation:
 
 
 async def lock_all(session: AsyncSession, conversation_ids: Iterable[int]) -> None:
-    """Lock several conversations, always in the same order, so that nobody waits for one another in a circle."""
+    """Lock all conversations that will be touched, in the one order of locks."""
     for conversation_id in sorted({*conversation_ids}):
         await locked(session, conversation_id)
 

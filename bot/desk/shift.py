@@ -7,22 +7,25 @@ who comes back within `BACK_WITHIN` goes on where they were: on shift, and first
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import agents, conversations, queues
 from bot.desk import news
-from bot.desk.hands import LEADERS
+from bot.desk.hands import LEADERS, lock_all
 from bot.errors import SupervisorsOnly
-from bot.models import Agent, Conversation, Request, State
+from bot.models import Agent, Conversation, Planned, Request, State
 from bot.requests import to_queue
 from bot.timeline import Desk
 
 BACK_WITHIN = timedelta(minutes=30)
 """A shift that ended by itself goes on when a page is opened again within so long; later it is begun by hand."""
+Held = Mapping[int, int]
+"""Requests that somebody works on, by id, each with its conversation."""
 
 
 async def shift_on(
@@ -42,11 +45,18 @@ async def shift_on(
 
 async def shift_off(session: AsyncSession, desk: Desk, agent_name: str, *, now: datetime) -> list[Request]:
     """The agent stops working: what they have in hand goes back to its queue, and is returned; what waits for the customer
-    stays theirs."""
-    agent = await agents.get(session, agent_name)
+    stays theirs. What they have planned is done before by `planned.end_shift`."""
+    agent = await agents.lock(session, agent_name)
+    held = await worked_on(session, agent)
+    await lock_all(session, held.values())
+    return await stop(session, desk, agent, held, now=now)
+
+
+async def stop(session: AsyncSession, desk: Desk, agent: Agent, held: Held, *, now: datetime) -> list[Request]:
+    """Take an agent off shift and put what they worked on back; they and the conversations are locked."""
     agent.on_shift, agent.away_at = False, None
     await session.flush()
-    return await give_back(session, desk, agent, "shift_over", now=now)
+    return await _give_back(session, desk, agent, held, "shift_over", now=now)
 
 
 async def take_back(session: AsyncSession, desk: Desk, agent_name: str, *, by: str, now: datetime) -> list[Request]:
@@ -58,7 +68,9 @@ async def take_back(session: AsyncSession, desk: Desk, agent_name: str, *, by: s
     if leader.role not in LEADERS:
         raise SupervisorsOnly
     agent = await agents.get(session, agent_name)
-    back = await give_back(session, desk, agent, "taken_back", now=now, data={"by": by})
+    held = await worked_on(session, agent)
+    await lock_all(session, held.values())
+    back = await _give_back(session, desk, agent, held, "taken_back", now=now, data={"by": by})
     for request in back:
         await news.tell(session, agent.id, request, "take_back", taken_back(leader.title, request.number), now=now)
     return back
@@ -69,19 +81,31 @@ def taken_back(title: str, number: str) -> str:
     return f"{title}: обращение {number} вернулось в очередь"
 
 
-async def give_back(
-    session: AsyncSession, desk: Desk, agent: Agent, kind: str, *, now: datetime, data: dict[str, Any] | None = None
-) -> list[Request]:
-    """Put everything that an agent works on back into its queue, as an event of a kind; return what it was.
-
-    Their customers hear that another specialist will answer. What waits for its customer stays the agent's.
-    """
+async def worked_on(session: AsyncSession, agent: Agent) -> Held:
+    """What an agent works on; what waits for its customer is not of it. Nothing is locked."""
     assigned = select(Request.id, Request.conversation_id).where(
         Request.agent_id == agent.id, Request.state == State.ASSIGNED
     )
+    return {row.id: row.conversation_id for row in await session.execute(assigned.order_by(Request.id))}
+
+
+async def _give_back(
+    session: AsyncSession,
+    desk: Desk,
+    agent: Agent,
+    held: Held,
+    kind: str,
+    *,
+    now: datetime,
+    data: dict[str, Any] | None = None,
+) -> list[Request]:
+    """Put what an agent works on back into its queues, as an event of a kind; return what it was. Its conversations are locked.
+
+    Their customers hear that another specialist will answer. What gets into the agent's hands meanwhile is left to the sweep.
+    """
     back = []
-    for request_id, conversation_id in (await session.execute(assigned.order_by(Request.id))).all():
-        conversation = await conversations.lock(session, conversation_id)
+    for request_id, conversation_id in held.items():
+        conversation = await session.get(Conversation, conversation_id)
         request = await _back(session, desk, conversation, request_id, agent, kind, now, data)
         back += [request] if request is not None else []
     return back
@@ -114,8 +138,12 @@ async def works_without_browser(session: AsyncSession, agent_name: str) -> None:
 
 # ------------------------------------------------------------------------------------------------------- by itself
 async def see_who_is_there(session: AsyncSession, desk: Desk, now: datetime) -> int:
-    """End the shift of who is away, let who came back go on; return how much has changed. For the sweep."""
-    gone = Agent.on_shift & (Agent.seen_at <= now - desk.away)
+    """End the shift of who is away, let who came back go on; return how much has changed. For the sweep.
+
+    Who has just decided something is there until it is done.
+    """
+    decided = exists().where(Planned.agent_id == Agent.id, Planned.state == "planned")
+    gone = Agent.on_shift & (Agent.seen_at <= now - desk.away) & ~decided
     back = Agent.away_at.is_not(None) & (Agent.seen_at >= Agent.away_at)
     found = await session.scalars(
         select(Agent).where(or_(gone, back)).order_by(Agent.id).with_for_update(key_share=True, skip_locked=True)

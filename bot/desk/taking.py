@@ -48,16 +48,26 @@ async def take(
         raise await _why_not(session, agent, conversation_id, request_id, now)
     for skip in (True, False):  # first what nobody is at, then wait for whoever is
         for one in waiting:
-            conversation = await conversations.lock(session, one.conversation_id, skip=skip)
-            if conversation is None:
-                continue
-            request = await session.get(Request, one.id, with_for_update=True, populate_existing=True)
-            if request is not None and request.state == State.QUEUED:
-                await assign(session, desk, conversation, request, agent, now=now)
-                return request
+            free = await _still_waiting(session, one, skip=skip)
+            if free is not None:
+                await assign(session, desk, *free, agent, now=now)
+                return free[1]
     if conversation_id is not None and waiting:
         raise RequestTaken
     raise NothingToTake
+
+
+async def _still_waiting(session: AsyncSession, one: Request, *, skip: bool) -> tuple[Conversation, Request] | None:
+    """A request that waits, locked with its conversation; None, and nothing locked, when it does not wait any more."""
+    async with session.begin_nested() as savepoint:
+        conversation = await conversations.lock(session, one.conversation_id, skip=skip)
+        if conversation is None:
+            return None
+        request = await session.get(Request, one.id, with_for_update=True, populate_existing=True)
+        if request is not None and request.state == State.QUEUED:
+            return conversation, request
+        await savepoint.rollback()  # its lock goes, too
+    return None
 
 
 async def assign(

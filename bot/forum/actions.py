@@ -113,8 +113,7 @@ async def command(author: Author, request: Request | None, order: Order) -> Told
             await author.noted("shift_on", None)
             return Told(words.SHIFT_ON)
         case Does.OFF:
-            await planned.finish(session, author.desk, author.agent.id, now)  # what they have just decided is done
-            await desk.shift_off(session, author.desk, author.name, now=now)
+            await planned.end_shift(session, author.desk, author.name, now=now)
             await author.noted("shift_off", None)
             return Told(words.SHIFT_OFF)
         case Does.TAKE if request is None:

@@ -322,15 +322,11 @@ def _working(parts: console.Parts) -> APIRouter:
     async def shift(request: Request, who: WhoCalls, key: Key, given: Shift) -> Response:
         """Say whether the key's agent works now. Off shift they read; supervisors write notes, too."""
 
-        if not given.on_shift:  # what they have just decided is done, not lost with the shift
-            async with parts.sessions.begin() as session:
-                await planned.finish(session, parts.desk, who.agent_id, clock.now())
-
         async def work(session: AsyncSession) -> BaseModel:
             if given.on_shift:
                 await desk.shift_on(session, who.agent)
             else:
-                await desk.shift_off(session, parts.desk, who.agent, now=clock.now())
+                await planned.end_shift(session, parts.desk, who.agent, now=clock.now())
             await _note(session, parts, who, None, "shift_on" if given.on_shift else "shift_off", request)
             return ShiftOut(agent=who.agent, on_shift=given.on_shift)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from datetime import timedelta
 from io import StringIO
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,14 +12,16 @@ from typing import Any, cast
 import pytest
 from click.testing import Result
 from rich.console import Console
+from sqlalchemy import select
 
 import flows
-from bot import agents, programs, staff
+from bot import agents, planned, programs, staff
 from bot.app import Assistant
+from bot.models import Hook, Request
 from bot.settings import Settings
 from tests.bot.accounts import quick_passwords
 from tests.bot.test_cli import assert_sentence, away, run
-from tests.bot.world import MINI, START, World
+from tests.bot.world import MINI, START, World, make_world
 
 __all__ = ["away", "quick_passwords"]
 pytestmark = pytest.mark.usefixtures("quick_passwords")
@@ -63,6 +67,36 @@ def test_disabling_and_enabling() -> None:
     assert_sentence(run("staff", "reset", "vera"), "But vera is disabled", status=0)
     assert_sentence(run("staff", "enable", "vera"), "vera can sign in again", status=0)
     assert "disabled" not in run("staff", "list").output
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_who_is_disabled_leaves_nothing_undone_and_nobody_waiting(
+    installation: str, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    if told:
+        monkeypatch.setenv("FIRSTLINE_EVENTS_URL", "http://127.0.0.1:9/hook")
+
+    async def before() -> None:
+        async with make_world(installation) as world:
+            await world.agent("vera", title="Вера")
+            for chat in ("c1", "c2"):
+                await world.say(chat, "мастера")
+                await world.take("vera", chat)
+            async with world.sessions.begin() as session:
+                undo, request = timedelta(seconds=5), await session.get_one(Request, 1)
+                await planned.plan(session, world.desk, "vera", "resolve", request, now=world.clock.now(), undo=undo)
+
+    async def after() -> None:
+        async with make_world(installation) as world:
+            assert [one.state for one in await world.rows(select(Request).order_by(Request.id))] == ["solved", "queued"]
+            assert "Решено T-1001. Помогло?" in [text for _, text in await world.transcript()]
+            hooks = {one.event for one in await world.rows(select(Hook))}
+            assert hooks == ({"request.solved", "request.returned", "request.message"} if told else set())
+
+    asyncio.run(before())
+    result = run("staff", "disable", "vera")
+    assert_sentence(result, "vera cannot sign in any more", "Back in their queues: T-1002.", status=0)
+    asyncio.run(after())
 
 
 def test_a_reset_prints_another_password() -> None:

@@ -23,6 +23,7 @@ from bot.errors import (
 )
 from bot.models import Agent, Planned, Request, RequestEvent, State
 from bot.sight import Scope
+from tests.bot.shifts import change
 from tests.bot.world import World, act, heard, until
 
 UNDO = timedelta(seconds=5)
@@ -238,11 +239,22 @@ class TestTheSecond:
 class TestEndOfShift:
     async def test_what_was_planned_is_done_first(self, joined: World) -> None:
         await plan(joined, "resolve")
-        async with joined.sessions.begin() as session:
-            agent_id, now = await _id(joined, "anna"), joined.clock.now()
-            assert await planned.finish(session, joined.desk, agent_id, now) == 1
-            await desk.shift_off(session, joined.desk, "anna", now=now)
+        await joined.say("c2", "мастера")
+        await joined.take("anna", "c2")
+        back = await joined.do(planned.end_shift, joined.desk, "anna", now=joined.clock.now())
+        assert [one.number for one in back] == ["T-1002"]
+        assert ((await joined.request()).state, await _states(joined)) == (State.SOLVED, ["done"])
+
+    async def test_who_closed_their_pages_is_on_shift_until_it_is_done(self, joined: World) -> None:
+        await change(joined, "anna", seen_at=joined.clock.now())
+        await joined.pass_time(seconds=100)
+        await plan(joined, "resolve", undo=timedelta(seconds=30))
+        await joined.pass_time(seconds=29)
+        assert (await joined.rows(select(Agent.on_shift).where(Agent.name == "anna")))[0]
+        await due(joined, seconds=1)
         assert (await joined.request()).state == State.SOLVED
+        await joined.pass_time(seconds=1)
+        assert not (await joined.rows(select(Agent.on_shift).where(Agent.name == "anna")))[0]
 
     async def test_otherwise_the_agent_is_told(self, joined: World) -> None:
         await plan(joined, "resolve")
