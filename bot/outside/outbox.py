@@ -29,7 +29,9 @@ UNTOLD = frozenset({"replied", "noted", "appended", "claim_over", "mark_asked"})
 NAMES = {
     "opened": "opened", "assigned": "assigned", "transferred": "transferred", "waiting_customer": "waiting_customer",
     "solved": "solved", "reopened": "reopened", "closed": "closed", "cancelled": "cancelled", "marked": "marked",
-    "overdue": "overdue", "breached": "breached", "resumed": "resumed", "declined": "returned", "shift_over": "returned",
+    "overdue": "overdue", "breached": "breached", "resumed": "resumed", "wait_over": "resumed", "stepped_in": "transferred",
+    "declined": "returned", "taken_back": "returned", "shift_over": "returned", "away": "returned",
+    "joined_into": "closed", "spam": "closed", "not_spam": "reopened",
 }  # fmt: skip
 """What an outside system calls the lines of a timeline; one that is not named here is a `changed`."""
 TOLD = (
@@ -81,6 +83,8 @@ def _news(session: Session) -> Iterator[_News]:
 def _happened(line: RequestEvent) -> _News:
     data: dict[str, Any] = {key: line.data[key] for key in TOLD if line.data.get(key) is not None}
     name = NAMES.get(line.kind, "changed")
+    if name == "resumed" and line.agent is None:  # who had it does not work now: it is in its queue again
+        name = "returned"
     change = {"kind": line.kind, "by": line.agent, **data}
     return _News(request_id=line.request_id, event=name, at=line.at, data={"change": masked(change)})
 

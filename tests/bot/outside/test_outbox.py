@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 
 from sqlalchemy import select, update
 
@@ -11,6 +13,7 @@ from bot.errors import Rejected
 from bot.models import Hook, Message
 from bot.outside import outbox
 from tests.bot.outside.conftest import Receiver
+from tests.bot.shifts import change
 from tests.bot.world import World, act
 
 
@@ -115,6 +118,81 @@ class TestTold:
                 line.request_id = other.id
         await told.settle()
         assert receiver.types().count("message") == before
+
+
+DOCUMENTED = re.compile(r"`request\.([a-z_]+)`")
+GUIDE = Path(__file__).parents[3] / "docs" / "outside.md"
+
+
+class TestKinds:
+    async def test_all_that_the_guide_names_is_sent_and_nothing_else(self, told: World, receiver: Receiver) -> None:
+        table = GUIDE.read_text("utf-8").split("| type | when |")[1].split("\n\n")[0]
+        documented = {
+            name for row in table.splitlines() for name in DOCUMENTED.findall(row.split("|")[1] if row else "")
+        }
+        for name in ("anna", "boris"):
+            await told.agent(name)
+        await told.say("c1", "мастера")
+        await told.take("anna")
+        told.channels["telegram"].outcomes = [Rejected()]
+        await act(told, desk.reply, "anna", "Здесь!")
+        await act(told, desk.transfer, "anna", "Твой", to="boris")
+        await act(told, desk.prioritise, "boris", "high", "Ждёт давно")
+        await act(told, desk.wait, "boris")
+        await told.say("c1", "вот фото")
+        await act(told, desk.resolve, "boris")
+        await told.say("c1", "не помогло")
+        await act(told, desk.resolve, "boris")
+        await told.press("c1", "Помогло")
+        await told.press("c1", "5")
+        await told.say("c2", "мастера")
+        await told.take("anna", "c2")
+        await act(told, desk.decline, "anna", "Не моё", chat="c2")
+        await told.say("c2", "отмена")
+        await told.say("c3", "письмо со сроком")
+        await told.say("c3", "мастера")
+        await told.pass_time(days=30)
+        assert set(receiver.types()) == documented
+
+    async def test_whoever_puts_it_back_it_is_returned(self, told: World, receiver: Receiver) -> None:
+        """By a supervisor, by the end of a shift, or because who had it has gone when the customer answers."""
+        await told.agent("chief", role="supervisor")
+        for _ in range(3):
+            await told.agent("anna")
+            await told.say("c1", "мастера")
+            if not (await told.request()).agent_id:
+                await told.take("anna")
+            match len([one for one in receiver.types() if one == "returned"]):
+                case 0:
+                    await told.do(desk.take_back, told.desk, "anna", by="chief", now=told.clock.now())
+                case 1:
+                    await change(told, "anna", seen_at=told.clock.now())
+                    await told.pass_time(minutes=3)
+                case 2:
+                    await act(told, desk.wait, "anna")
+                    await told.do(desk.shift_off, told.desk, "anna", now=told.clock.now())
+                    await told.pass_time(hours=25)
+        returned = [one["data"] for one in receiver.got if one["type"] == "request.returned"]
+        assert [one["change"]["kind"] for one in returned] == ["taken_back", "away", "wait_over"]
+        assert {one["request"]["state"] for one in returned} == {"queued"}
+
+    async def test_who_takes_it_over_and_how_it_ends_otherwise(self, told: World, receiver: Receiver) -> None:
+        await told.agent("anna")
+        await told.agent("chief", role="supervisor")
+        await told.say("c1", "напишите")
+        await told.say("c1", "мастера")
+        await told.take("anna")
+        await act(told, desk.step_in, "chief")
+        await act(told, desk.join, "chief", "T-1001")
+        await act(told, desk.spam, "chief")
+        await act(told, desk.not_spam, "chief")
+        kinds = {one["data"]["change"]["kind"]: one for one in receiver.got if "change" in one["data"]}
+        types = {kind: one["type"].removeprefix("request.") for kind, one in kinds.items()}
+        assert types == {
+            "opened": "opened", "assigned": "assigned", "stepped_in": "transferred", "joined_into": "closed", "joined": "changed",
+            "spam": "closed", "not_spam": "reopened",
+        }  # fmt: skip
+        assert kinds["joined_into"]["data"]["change"]["into"] == "T-1002"
 
 
 class TestStored:
