@@ -45,6 +45,7 @@ from bot.outside.sending import Outside
 from bot.patience import Patience
 from bot.roles import EVERYTHING, Role
 from bot.settings import Settings
+from flows import Pack
 
 if TYPE_CHECKING:
     from bot.forum import TelegramDesks
@@ -83,7 +84,7 @@ def _kinds(settings: Settings, roles: Collection[Role]) -> dict[str, int]:
     return {kind: number for role, kind, number in kinds if role in roles}
 
 
-def desk_of(settings: Settings, pack: flows.Pack, work: jobs.Jobs) -> requests.Desk:
+def desk_of(settings: Settings, pack: Pack, work: jobs.Jobs) -> requests.Desk:
     """What work with requests needs, by the settings."""
     reopen = settings.reopen_hours or pack.manifest.settings.get("reopen_hours", 24)
     return requests.Desk(
