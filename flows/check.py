@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import chain, combinations
 
-from flows import check_quick, check_texts
+from flows import check_quick, check_texts, check_titles
 from flows.coverage import cover
 from flows.errors import Problem
 from flows.hours import never_opens
@@ -292,6 +292,7 @@ CHECKS: tuple[Callable[[Pack], Iterator[Problem]], ...] = (
     facts_name_known_things,
     *check_texts.CHECKS,
     *check_quick.CHECKS,
+    *check_titles.CHECKS,
     everything_is_used,
     rows_compare_with_numbers,
     tables_are_complete,

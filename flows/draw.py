@@ -13,7 +13,7 @@ from flows.known import When
 from flows.pack import AnyStep, Branch, Call, HandoffStep, Pack, Stop, TableStep
 from flows.places import place_of
 from flows.trace import kind_of
-from flows.words import condition_text, readable, targets, texts, verb
+from flows.words import condition_text, readable, targets, texts, titled_target, verb
 
 LONGEST = 150
 """Characters of a phrase that a box shows."""
@@ -57,46 +57,52 @@ class Choice:
 Block = Box | Only | Choice
 
 
-def blocks(pack: Pack, steps: Sequence[AnyStep], place: str = "") -> tuple[Block, ...]:
-    """Steps as blocks; neighbours under the same condition stand together. `place`: of the list of steps (flow:NAME)."""
+def blocks(pack: Pack, steps: Sequence[AnyStep], place: str = "", *, titled: bool = False) -> tuple[Block, ...]:
+    """Steps as blocks; neighbours under the same condition stand together.
+
+    place: of the list of steps (flow:NAME); titled: in the words of the pack's titles, without code names
+    """
     made: list[Block] = []
     number = 0
     while number < len(steps):
         step = steps[number]
         if step.when is None:
-            made.append(_block(pack, step, f"{place}.{number + 1}"))
+            made.append(_block(pack, step, f"{place}.{number + 1}", titled=titled))
             number += 1
             continue
         same = [step]
         while number + len(same) < len(steps) and steps[number + len(same)].when == step.when:
             same.append(steps[number + len(same)])
         first = number + 1
-        body = tuple(_block(pack, one, f"{place}.{at}") for at, one in enumerate(same, start=first))
-        made.append(Only(_asked(pack, step.when), body))
+        body = tuple(_block(pack, one, f"{place}.{at}", titled=titled) for at, one in enumerate(same, start=first))
+        made.append(Only(_asked(pack, step.when, titled=titled), body))
         number += len(same)
     return tuple(made)
 
 
-def _block(pack: Pack, step: AnyStep, place: str) -> Block:
+def _block(pack: Pack, step: AnyStep, place: str, *, titled: bool) -> Block:
     if isinstance(step, Branch):
-        arms = enumerate(step.branch, start=1)
-        return Choice(tuple((_asked(pack, arm.when), blocks(pack, arm.steps, f"{place}.{at}")) for at, arm in arms))
+        arms = [
+            (_asked(pack, arm.when, titled=titled), blocks(pack, arm.steps, f"{place}.{at}", titled=titled))
+            for at, arm in enumerate(step.branch, start=1)
+        ]
+        return Choice(tuple(arms))
     target = None
     if isinstance(step, TableStep) and step.table in pack.tables:
         target = ("table", step.table)
     elif isinstance(step, Call) and step.call in pack.flows:
         target = ("flow", step.call)
-    lines = tuple(_short(readable(text)) for text in texts(pack, step))
-    what = targets(step)
+    lines = tuple(_short(readable(text, pack if titled else None)) for text in texts(pack, step))
+    what = titled_target(pack, step) if titled else targets(step)
     return Box(
         kind=kind_of(step), title=f"{verb(step)}: {what}" if what else verb(step), lines=lines, rules=step.rule, target=target,
         ends=isinstance(step, Stop) or (isinstance(step, HandoffStep) and not step.goes_on), where=place_of(pack, place),
     )  # fmt: skip
 
 
-def _asked(pack: Pack, when: When) -> str:
+def _asked(pack: Pack, when: When, *, titled: bool = False) -> str:
     """Conditions, each on a line of its own."""
-    return "\n".join(condition_text(pack, name, wants) for name, wants in when.items())
+    return "\n".join(condition_text(pack, name, wants, titled=titled) for name, wants in when.items())
 
 
 def boxes(body: Sequence[Block]) -> Iterator[Box]:

@@ -6,6 +6,7 @@
     queues.yml      queues, hours, categories
     buttons.yml     buttons that phrases name
     quick.yml       phrases that agents insert into their replies (may be missing)
+    titles.yml      what agents read for the names of flows, tables, slots and facts (may be missing)
     flows/*.yml     name -> flow          tables/*.yml   name -> table          phrases/*.yml   name -> phrase
 
 Names are unique over all files of a kind: a name defined twice is an error, never a silent win of one of them.
@@ -26,7 +27,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from flows.errors import PackInvalid, Problem
 from flows.known import Fact, Slot, Source
 from flows.manifest import Manifest
-from flows.pack import STEP_KEYS, ButtonSpec, Flow, Intent, Pack, Phrase, Quick, Step, Table
+from flows.pack import STEP_KEYS, ButtonSpec, Flow, Intent, Pack, Phrase, Quick, Step, Table, Titles
 from flows.queues import Category, Hours, Queue, Skill
 from flows.wording import keys, near, sentence
 
@@ -129,6 +130,7 @@ def load(folder: Path) -> Pack:
         "tables": reader.many("tables", "table", Table),
         "phrases": reader.many("phrases", "phrase", Phrase),
         "quick": reader.named("quick", "quick.yml", reader.file("quick.yml"), Quick) if reader.has("quick.yml") else {},
+        "titles": (reader.one("titles.yml", Titles, "titles") if reader.has("titles.yml") else None) or Titles(),
     }
     if not reader.problems:
         try:
@@ -169,10 +171,10 @@ class _Reader:
             return _Map()
         return data
 
-    def one(self, name: str, model: type[M]) -> M | None:
+    def one(self, name: str, model: type[M], kind: str = "manifest") -> M | None:
         """Read a file that is one model."""
         data = self.file(name)
-        return self.build(name, "manifest", name, data, model) if data else None
+        return self.build(name, kind, name, data, model) if data else None
 
     def many(self, folder: str, kind: str, model: type[M]) -> dict[str, M]:
         """Read all files of a folder, each a mapping of names to models."""

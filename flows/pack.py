@@ -260,6 +260,22 @@ class Quick(Part):
     # asks the customer for patience, and is sent by one click (L2-11)
 
 
+class Titles(Part):
+    """What agents read for a pack's names (titles.yml); `flows.titles` tells what stands for one that has none."""
+
+    flows: dict[str, str] = Field(default_factory=dict)
+    tables: dict[str, str] = Field(default_factory=dict)
+    known: dict[str, str] = Field(default_factory=dict)
+    # slots, facts, settings, what the talk itself tells
+    fields: dict[str, str] = Field(default_factory=dict)
+    # keys of what the shop's systems tell
+    systems: dict[str, str] = Field(default_factory=dict)
+    # lookups: what is asked of them
+    entities: dict[str, str] = Field(default_factory=dict)
+    codes: dict[str, str] = Field(default_factory=dict)
+    # values without a label of their own
+
+
 class Intent(Part):
     """An intent of the inventory."""
 
@@ -291,6 +307,7 @@ class Pack(Part):
     tables: dict[str, Table]
     phrases: dict[str, Phrase]
     quick: dict[str, Quick] = Field(default_factory=dict)
+    titles: Titles = Field(default_factory=Titles)
     version: str = ""
     # content hash
     places: dict[str, tuple[str, int]] = Field(default_factory=dict)

@@ -12,6 +12,7 @@ from html import escape
 
 from flows.draw import OTHERWISE, Block, Box, Choice, Link, Only, blocks, boxes
 from flows.pack import Pack
+from flows.titles import flow_title
 
 WIDTH = 292.0
 PAD = 11.0
@@ -112,16 +113,19 @@ def svg(
     *,
     taken: Collection[str] | None = None,
     styled: bool = True,
+    titled: bool = False,
 ) -> str:
     """A flow as an SVG document.
 
     taken: places (file:line) of the steps that a decision took: they stand out, the others step back
     styled: its style is in it; without it the page has STYLE and FILLS elsewhere
+    titled: in the words of the pack's titles, without code names
     """
     look = _Look(link, taken)
     whole = _Placed()
-    head = _box(Box(kind="stop", title=name), _Look(link))
-    body = _sequence(blocks(pack, pack.flows[name].steps, f"flow:{name}"), look)
+    title = (flow_title(pack, name) if titled else None) or name
+    head = _box(Box(kind="stop", title=title), _Look(link))
+    body = _sequence(blocks(pack, pack.flows[name].steps, f"flow:{name}", titled=titled), look)
     whole.put(head, 0, 0)
     whole.wire((AXIS, head.height), (AXIS, head.height + GAP + body.top))
     whole.put(body, 0, head.height + GAP)
@@ -133,7 +137,7 @@ def svg(
     style = f"<style>{STYLE}{FILLS}</style>" if styled else ""
     return (
         f'<svg class="fl" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
-        f'height="{height:g}" role="img" aria-label="{escape(name)}">{style}'
+        f'height="{height:g}" role="img" aria-label="{escape(title)}">{style}'
         f'<rect class="bg" width="{width:g}" height="{height:g}" rx="12"/>'
         f'<g transform="translate({EDGE:g} {EDGE:g})">{"".join(whole.parts)}</g></svg>\n'
     )

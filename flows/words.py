@@ -1,4 +1,7 @@
-"""Content in plain Russian, for those who write it: conditions, steps and values as `explain` and `draw` show them."""
+"""Content in plain Russian: conditions, steps and values as `explain` and `draw` show them to those who write it.
+
+With `titled` they are told in the words of the pack's titles, for agents, without the code names.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ from flows.pack import (
     TableStep,
 )
 from flows.phrases import PLACEHOLDER
+from flows.titles import flow_title, known_title, table_title, value_words
 from flows.trace import kind_of
 
 SIGNS = {"<=": "≤", ">=": "≥", "<": "<", ">": ">", "min": "≥", "max": "≤", "above": ">", "below": "<"}
@@ -46,58 +50,62 @@ HITS = {
 }  # fmt: skip
 
 
-def value_text(pack: Pack, name: str, value: Any) -> str:
-    """A value of a slot or fact, with its label where the pack has one."""
+def value_text(pack: Pack, name: str, value: Any, *, titled: bool = False) -> str:
+    """A value of a slot or fact, with its label where the pack has one; titled: in words alone."""
     if value is None:
         return "неизвестно"
     if isinstance(value, bool):
         return "да" if value else "нет"
     if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(value_text(pack, name, one) for one in value) or "пусто"
+        return ", ".join(value_text(pack, name, one, titled=titled) for one in value) or "пусто"
+    if titled:
+        return value_words(pack, name, value)
     label = pack.manifest.directories.get(f"labels_{name}", {}).get(str(value), {}).get("title")
     return f"{value} ({label})" if label else str(value)
 
 
-def condition_text(pack: Pack, name: str, wants: Any) -> str:
-    """One condition: «stage: не arrived (прибыл в город)», «days_left ≤ 14»."""
-    about, told = condition_parts(pack, name, wants)
+def condition_text(pack: Pack, name: str, wants: Any, *, titled: bool = False) -> str:
+    """One condition: «stage: не arrived (прибыл в город)», «days_left ≤ 14»; titled: «где посылка: не прибыл в город»."""
+    about, told = condition_parts(pack, name, wants, titled=titled)
     return told if not about else f"{about} {told}" if told[:1] in "<>≤≥" else f"{about}: {told}"
 
 
-def condition_parts(pack: Pack, name: str, wants: Any) -> tuple[str, str]:
+def condition_parts(pack: Pack, name: str, wants: Any, *, titled: bool = False) -> tuple[str, str]:
     """What a condition is about ("" for alternatives) and what it wants."""
     if name == "any":
-        arms = [when_text(pack, arm) for arm in wants]
+        arms = [when_text(pack, arm, titled=titled) for arm in wants]
         return "", " или ".join(f"({arm})" if "; " in arm else arm for arm in arms)
-    return name, _wanted(pack, name, wants)
+    about = known_title(pack, name) if titled else None
+    return about or name, _wanted(pack, name, wants, titled=titled)
 
 
-def when_text(pack: Pack, when: When) -> str:
+def when_text(pack: Pack, when: When, *, titled: bool = False) -> str:
     """Conditions of a step, row or arm, in one line."""
-    return "; ".join(condition_text(pack, name, wants) for name, wants in when.items())
+    return "; ".join(condition_text(pack, name, wants, titled=titled) for name, wants in when.items())
 
 
-def _wanted(pack: Pack, name: str, wants: Any) -> str:
+def _wanted(pack: Pack, name: str, wants: Any, *, titled: bool) -> str:
     if isinstance(wants, Mapping):
-        return ", ".join(_operator(pack, name, operator, operand) for operator, operand in wants.items())
+        return ", ".join(_operator(pack, name, *one, titled=titled) for one in wants.items())
     if isinstance(wants, list | tuple):
-        *first, last = [_wanted(pack, name, one) for one in wants] or [""]
+        *first, last = [_wanted(pack, name, one, titled=titled) for one in wants] or [""]
         return f"{', '.join(first)} или {last}" if first else last
     if isinstance(wants, str) and (found := COMPARISON.match(wants)):
-        return f"{SIGNS[found[1]]} {found[2]}"
-    return value_text(pack, name, wants)
+        number = value_words(pack, name, found[2]) if titled else found[2]
+        return f"{SIGNS[found[1]]} {number}"
+    return value_text(pack, name, wants, titled=titled)
 
 
-def _operator(pack: Pack, name: str, operator: str, operand: Any) -> str:
+def _operator(pack: Pack, name: str, operator: str, operand: Any, *, titled: bool) -> str:
     match operator:
         case "not":
-            return f"не {_wanted(pack, name, operand)}"
+            return f"не {_wanted(pack, name, operand, titled=titled)}"
         case "known":
             return "известно" if operand else "неизвестно"
         case "not_empty":
             return "не пусто" if operand else "пусто"
         case "all":
-            return f"всё из: {', '.join(value_text(pack, name, one) for one in operand)}"
+            return f"всё из: {', '.join(value_text(pack, name, one, titled=titled) for one in operand)}"
         case "starts_with":
             return f"начинается с {operand}"
     return f"{SIGNS.get(operator, operator)} {operand}"
@@ -135,6 +143,39 @@ def targets(step: AnyStep) -> str:
             return ""
 
 
+def titled_target(pack: Pack, step: AnyStep) -> str:
+    """What a step does it with, by the pack's titles; nothing where the words of `texts` say it all."""
+    match step:
+        case Collect():
+            return known_title(pack, step.collect) or step.collect
+        case TableStep():
+            return f"«{table_title(pack, step.table) or step.table}»"
+        case Call():
+            return f"«{flow_title(pack, step.call) or step.call}»"
+        case SetStep():
+            return titled_values(pack, step.set)
+        case Count():
+            return known_title(pack, step.count) or step.count
+        case ActStep():
+            return value_words(pack, "deeds", step.act)
+        case HandoffStep():
+            return f"«{pack.queues[step.handoff].title}»" if step.handoff in pack.queues else ""
+        case CaseStep():
+            return f"«{pack.categories[step.case].title}»" if step.case in pack.categories else step.case
+        case Special():
+            return SPECIALS.get(step.do, step.do)
+        case SayStep() | Branch() | Stop():
+            return ""
+
+
+def titled_values(pack: Pack, values: Mapping[str, Any]) -> str:
+    """Slots and what they are set to, by the pack's titles."""
+    told = (
+        (known_title(pack, name) or name, value_text(pack, name, value, titled=True)) for name, value in values.items()
+    )
+    return "; ".join(f"{title} — {value}" for title, value in told)
+
+
 def texts(pack: Pack, step: AnyStep) -> Sequence[str]:
     """What a step comes to for the customer or the agent: the words of its phrases, the reason of a handoff."""
     match step:
@@ -153,10 +194,13 @@ def phrase_text(pack: Pack, name: str) -> str:
     return pack.phrases[name].say[0] if name in pack.phrases else name
 
 
-def readable(text: str) -> str:
-    """A text with placeholders as people read it: without filters and brackets, a plural in its last form."""
+def readable(text: str, pack: Pack | None = None) -> str:
+    """A text with placeholders as people read it: without filters and brackets, a plural in its last form.
+
+    pack: its titles stand in place of the names
+    """
     text = re.sub(r"\{[\w.$]+\|plural:(?:[^{}|,]*,){2}([^{}|,]*)\}", r"\1", text)
-    text = PLACEHOLDER.sub(lambda found: f"{{{found[1]}}}", text)
+    text = PLACEHOLDER.sub(lambda found: f"{{{(pack and known_title(pack, found[1])) or found[1]}}}", text)
     return text.replace("[[", "").replace("]]", "")
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 import htpy as h
@@ -26,8 +27,9 @@ from bot.models import Message, Sender
 from bot.why import Line, Why
 from flows.explain import Explanation, Known
 from flows.svg import FILLS, STYLE, svg
-from flows.trace import Node, Went
-from flows.words import SPECIALS, VERBS, condition_text, readable, value_text
+from flows.titles import flow_title, known_title, table_title, value_words
+from flows.trace import Condition, Node, Went
+from flows.words import SPECIALS, VERBS, condition_text, readable, titled_values, value_text
 
 router = APIRouter(prefix="/why")
 Signed = Annotated[Seat, Depends(seat)]
@@ -138,7 +140,7 @@ class _Told:
         if told.missing:
             return _remark(
                 "Сценарии с тех пор изменились и спросили бы то, чего уже не узнать: ",
-                ", ".join(map(mask, told.missing)),
+                ", ".join(mask(self._lookup(one)) for one in told.missing),
             )
         if told.explanation is None:
             return _remark("Этот ответ дала другая версия программы: разобрать его целиком уже нельзя.")
@@ -148,10 +150,15 @@ class _Told:
             return h.p(".dim.small")["Сценарии с тех пор меняли, но на этот ответ это не влияет."]
         return None
 
+    def _lookup(self, told: str) -> str:
+        """A lookup as it is told in one word («customer(account=…)»), by its title."""
+        source = told.partition("(")[0]
+        return told.replace(source, self.pack.titles.systems.get(source, source), 1)
+
     def _only_stored(self) -> h.Element:
         turn = self.line.turn
         assert turn is not None
-        read = ", ".join(str(one.get("name")) for one in (turn.parse or {}).get("intents", ()))
+        read = ", ".join(words.topic(self.pack, one.get("name")) for one in (turn.parse or {}).get("intents", ()))
         return h.section(".card")[
             h.h2["Что осталось"],
             h.p["Прочитано: ", read or "ничего"],
@@ -172,10 +179,10 @@ class _Told:
             h.p[f"Понято {VERDICTS[parse.verdict]}." if parse and parse.intents else "Намерение не понято."] if parse else None,
             h.p["Клиент нажал кнопку, читать было нечего."] if one.press is not None else None,
             h.ul(".readings")[rows] if rows else None,
-            h.p["Данные: ", _joined(h.span(".tag")[f"{entity.entity}: {mask(str(entity.value))}"] for entity in parse.entities)]
+            h.p["Данные: ", _joined(self._entity(entity) for entity in parse.entities)]
             if parse and parse.entities
             else None,
-            h.p[f"Бот спрашивал «{heard.asked}»: ", "это ответ." if heard.answered else "это не ответ."] if heard.asked else None,
+            h.p["Бот спрашивал: ", self._known(heard.asked), ". ", "Это ответ." if heard.answered else "Это не ответ."] if heard.asked else None,
             h.p["Бот не понял и переспросил."] if heard.missed else None,
             h.p["Настроение: ", self._mood(one)],
         ]  # fmt: skip
@@ -188,6 +195,16 @@ class _Told:
             h.span(".mono")[f"{percent} %"],
         ]
 
+    def _entity(self, entity: flows.Entity) -> h.Element:
+        title = self.pack.titles.entities.get(entity.entity, entity.entity)
+        return h.span(".tag", title=entity.entity)[
+            f"{title}: {mask(value_words(self.pack, entity.entity, entity.value))}"
+        ]
+
+    def _known(self, name: str) -> h.Node:
+        """A slot, fact or setting by its title, its code name small beside it for trainers."""
+        return _named(known_title(self.pack, name), name)
+
     def _mood(self, one: Explanation) -> str:
         found = next((known.value for known in one.facts if known.name == self.pack.manifest.mood), None)
         return words.mood(self.pack, found) or "спокойное"
@@ -196,14 +213,39 @@ class _Told:
         if not one.asked and not one.done:
             return None
         asked = [
-            h.li[h.code[f"{each.source}({_args(each.args)})"], " — ", "не отвечает" if each.down else mask(brief(masked(each.answer)))]
+            h.li[_named(self.pack.titles.systems.get(each.source), each.source), self._args(each.args), " — ", "не отвечает" if each.down else self._answer(each.answer)]
             for each in one.asked
         ]  # fmt: skip
         done = [
-            h.li[h.b["сделано: "], h.code[f"{each.action}({_args(each.args)})"], " — ", mask(brief(masked(dict(each.result))))]
+            h.li[
+                h.b["сделано: "], self._deed(each.action), self._args(each.args), " — ", self._answer(dict(each.result))
+            ]
             for each in one.done
-        ]  # fmt: skip
+        ]
         return h.section(".card")[h.h2["Что узнал у систем магазина"], h.ul(".plain-list")[asked, done]]
+
+    def _args(self, args: Mapping[str, str]) -> str:
+        """What a system was asked with: «по телефону …»."""
+        fields = self.pack.titles.fields
+        told = ", ".join(f"{fields.get(name, name)} {mask(str(value))}" for name, value in args.items())
+        return f" ({told})" if told else ""
+
+    def _answer(self, answer: Any) -> str:
+        """What a system answered, in a line; of a long answer what has a title."""
+        if not isinstance(answer, Mapping) or not self.pack.titles.fields:
+            return mask(brief(masked(answer)))
+        if isinstance(answer.get("ok"), bool):
+            return "сделано" if answer["ok"] else "не сделано"
+        told = [
+            f"{self.pack.titles.fields[key]} {value_words(self.pack, key, value)}"
+            for key, value in masked(dict(answer)).items()
+            if key in self.pack.titles.fields and isinstance(value, str | int | float) and not isinstance(value, bool)
+        ]
+        return mask(", ".join(told)) or "ответ есть"
+
+    def _deed(self, action: str) -> h.Node:
+        label = value_words(self.pack, "deeds", action)
+        return _named(label if label != action else None, action)
 
     def _facts(self, one: Explanation) -> h.Node:
         mattered = [known for known in one.facts if known.matters]
@@ -218,8 +260,8 @@ class _Told:
         ]
 
     def _fact(self, known: Known) -> h.Element:
-        value = mask(value_text(self.pack, known.name, known.value))
-        return h.tr[h.td[h.code[known.name]], h.td[value], h.td(".dim.small.mono")[known.where]]
+        value = mask(value_text(self.pack, known.name, known.value, titled=True))
+        return h.tr[h.td[self._known(known.name)], h.td[value], h.td(".dim.small.mono")[known.where]]
 
     # -------------------------------------------------------------------------------------------------------- the way
     def _way(self, one: Explanation) -> h.Element:
@@ -233,9 +275,9 @@ class _Told:
 
     def _request(self, node: Node) -> h.Element:
         flow = str(node.detail.get("flow", ""))
-        title = words.topic(self.pack, node.name) if node.name in self.pack.intents else node.name
+        title = words.topic(self.pack, node.name) if node.name in self.pack.intents else flow_title(self.pack, flow)
         return h.div[
-            h.h3[title, h.small(".dim")[f" поток {flow}"]],
+            h.h3[_named(title, flow)],
             h.ol(".way")[[item for one in node.inside for item in self._items(one)]],
         ]
 
@@ -245,11 +287,18 @@ class _Told:
             return
         match node.kind, node.name:
             case ("row", number):
-                yield self._item(f"таблица {node.detail.get('table')}, строка {number}", node)
+                table = str(node.detail.get("table"))
+                title = table_title(self.pack, table) or table
+                yield self._item(f"таблица «{title}», строка {number}", node, code=table)
             case ("arm", _) if node.conditions:
                 yield self._item("ветка", node)
             case ("phrase", name):
-                yield self._item(f"сказать {name}", node, mask(str(node.detail.get("text", ""))))
+                yield self._item("сказать", node, mask(str(node.detail.get("text", ""))), code=name)
+            case ("step", "say") if node.inside:
+                for one in node.inside:
+                    text = mask(str(one.detail.get("text", "")))
+                    yield self._item("сказать", replace(one, conditions=node.conditions), text, code=one.name)
+                return
             case ("step", "handoff" | "case" | "act" | "collect" | "do"):
                 yield self._item(self._verb(node), node)
             case ("step", "say" | "set" | "count" | "stop") if node.conditions:
@@ -261,26 +310,38 @@ class _Told:
         target = node.detail.get(node.name, "")
         match node.name:
             case "handoff":
-                target = f"в очередь «{words.queue(self.pack, str(target))}»: {_plain(node.detail.get('why', ''))}"
+                target = f"в очередь «{words.queue(self.pack, str(target))}»: {self._plain(node.detail.get('why', ''))}"
             case "case":
-                target = f"«{words.category(self.pack, str(target))}»: {_plain(node.detail.get('why', ''))}"
+                target = f"«{words.category(self.pack, str(target))}»: {self._plain(node.detail.get('why', ''))}"
             case "do":
                 target = SPECIALS.get(str(target), target)
             case "say":
-                target = target if isinstance(target, str) else ", ".join(target)
+                target = ""
             case "set":
-                told = node.detail.get("set", {})
-                target = ", ".join(f"{name} = {value_text(self.pack, name, value)}" for name, value in told.items())
+                target = titled_values(self.pack, node.detail.get("set", {}))
+            case "collect" | "count":
+                target = known_title(self.pack, str(target)) or target
+            case "act":
+                target = value_words(self.pack, "deeds", target)
         return mask(f"{VERBS[node.name].lower()} {target}".strip())
 
-    def _item(self, title: str, node: Node, text: str = "") -> h.Element:
-        held = "; ".join(condition_text(self.pack, one.name, one.wants) for one in node.conditions if one.holds)
+    def _plain(self, text: object) -> str:
+        """A reason without what it holds only when something is known."""
+        return readable(re.sub(r"\[\[.*?\]\]", "", str(text)), self.pack)
+
+    def _item(self, title: str, node: Node, text: str = "", *, code: str = "") -> h.Element:
+        held = [one for one in node.conditions if one.holds]
         return h.li[
             h.span[title], " ", _rules(node.rules),
-            h.div(".when")["если ", mask(held)] if held else None,
+            h.div(".when")["если ", [[self._held(one), "; " if one is not held[-1] else None] for one in held]] if held else None,
             h.blockquote[text] if text else None,
-            h.small(".dim.mono")[node.where],
+            h.small(".dim.mono")[" ".join(filter(None, [code, node.where]))],
         ]  # fmt: skip
+
+    def _held(self, one: Condition) -> h.Node:
+        """A condition that held; its code name small beside it where it has a title."""
+        code = h.small(".code")[one.name] if known_title(self.pack, one.name) else None
+        return [mask(condition_text(self.pack, one.name, one.wants, titled=True)), code and " ", code]
 
     # ------------------------------------------------------------------------------------------------------ the flows
     def _flows(self, one: Explanation) -> h.Node:
@@ -300,11 +361,11 @@ class _Told:
         ]
 
     def _flow(self, name: str, taken: set[str], *, is_open: bool) -> h.Element:
-        picture = Markup(svg(self.pack, name, taken=taken, styled=False))
-        title = words.topic(self.pack, name) if name in self.pack.intents else ""
+        picture = Markup(svg(self.pack, name, taken=taken, styled=False, titled=True))
+        title = flow_title(self.pack, name)
         return h.details(".card", open=is_open)[
-            h.summary[h.b[name], h.span(".dim")[f" — {title}" if title else ""]],
-            h.div(".picture", tabindex="0", role="group", aria_label=f"Схема потока {name}")[picture],
+            h.summary[h.b[_named(title, name)]],
+            h.div(".picture", tabindex="0", role="group", aria_label=f"Схема: {title or name}")[picture],
         ]
 
     def _everything(self, one: Explanation) -> h.Element:
@@ -331,10 +392,6 @@ def _joined(parts: Iterator[h.Element]) -> h.Node:
     return [[one, " "] for one in parts]
 
 
-def _plain(text: object) -> str:
-    """A reason without what it holds only when something is known."""
-    return readable(re.sub(r"\[\[.*?\]\]", "", str(text)))
-
-
-def _args(args: Any) -> str:
-    return ", ".join(f"{name}={mask(str(value))}" for name, value in args.items())
+def _named(title: str | None, code: str) -> h.Node:
+    """A title with the code name small beside it, for trainers; the code name alone where there is no title."""
+    return [title, " ", h.small(".code")[code]] if title else h.code[code]

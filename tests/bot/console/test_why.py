@@ -54,7 +54,9 @@ class TestExplained:
         assert "Понято уверенно." in said
         assert "90 %" in said
         assert "bicycle(account=telegram:c1)" in said
-        assert re.search(r"таблица \w+, строка \d", said)
+        assert "велосипед bicycle (аккаунт telegram:c1) — состояние готов" in said
+        assert re.search(r"таблица «Что с велосипедом», строка \d", said)
+        assert "если состояние велосипеда: готов bicycle_state" in said
         assert "сказать" in said
         assert "flows/all.yml:" in said
         assert "T-1001" in said
@@ -66,7 +68,8 @@ class TestExplained:
         answer = await shown(talked, "Велосипед готов.")
         drawing = answer.text[answer.text.index('<svg class="fl"') :]
         taken = re.findall(r'<g class="taken">(.*?)</g>', drawing)
-        assert any("repair" in one or "таблице" in one for one in taken), taken
+        assert any("таблице: «Что с<" in one for one in taken), taken
+        assert "repair_state" not in drawing[: drawing.index("</svg>")]
         assert "<style" not in answer.text  # the desk's policy would not let it in
         style = await talked.as_("anna").get("/desk/why/flow.css")
         assert style.headers["content-type"].startswith("text/css")
@@ -96,14 +99,14 @@ class TestExplained:
             await session.execute(update(TurnRow).values(facts=[]))
         said = words(await shown(talked, "Велосипед готов."))
         assert "чего уже не узнать: " in said
-        assert "Прочитано: repair_state" in said
+        assert "Прочитано: Готовность" in said
 
     async def test_a_turn_of_another_version_shows_what_is_left(self, talked: Pages) -> None:
         async with talked.world.sessions.begin() as session:
             await session.execute(update(TurnRow).values(given={"shape": "old"}))
         said = words(await shown(talked, "Велосипед готов."))
         assert "разобрать его целиком уже нельзя" in said
-        assert "Прочитано: repair_state" in said
+        assert "Прочитано: Готовность" in said
 
     @pytest.mark.parametrize(
         ("text", "sentence"),
