@@ -3,6 +3,9 @@
 A `View` says which changes concern it and renders its fragments. Pages with the same `View.key` share one: with a hundred
 agents before the same queue a change is read and rendered once. Only fragments that came out otherwise are sent. A page may
 have several views (what all see, what is one's own); those of `EVERYWHERE` every page has.
+
+A view is made for what its reader may see. When that changes (another role, other queues, a request that was passed on), the
+page's socket is closed and the page loads itself anew, as its reader may see it now.
 """
 
 from __future__ import annotations
@@ -50,7 +53,7 @@ class View(Protocol):
         ...
 
     async def fragments(self) -> Sequence[h.Element]:
-        """The parts of the page as they are now, each an element with an id."""
+        """The parts of the page as they are now, each an element with an id. NotTheirs when it may be seen no longer."""
         ...
 
     async def hear(self, said: Mapping[str, Any]) -> None:
@@ -62,8 +65,8 @@ MakeView = Callable[[Parts, Seat, Mapping[str, str]], Awaitable["View | None"]]
 """Makes a view from the query of a page; None: there is no such thing, or it is not theirs to see."""
 SeatOf = Callable[[WebSocket], Awaitable[Seat | None]]
 """Who is signed in, None: nobody."""
-SIGNED_OUT, NOT_FOUND = 4401, 4404
-"""Why a socket is closed for good."""
+SIGNED_OUT, NOT_FOUND, ANOTHER = 4401, 4404, 4409
+"""Why a socket is closed for good; with ANOTHER the page loads itself anew."""
 VIEWS: dict[str, MakeView] = {}
 """Views by name; pages register theirs when they are imported. A page names one or several: `view=queue&view=mine`."""
 EVERYWHERE: list[MakeView] = []
@@ -71,11 +74,16 @@ EVERYWHERE: list[MakeView] = []
 _ID = re.compile(r'^<[^>]*? id="([^"]*)"')
 
 
+class NotTheirs(Exception):
+    """What a view shows may be seen no longer by those for whom it was made."""
+
+
 class _Screen:
     """One open page."""
 
     def __init__(self) -> None:
-        self.waiting: asyncio.Queue[str] = asyncio.Queue(UNSENT)
+        self.waiting: asyncio.Queue[str | None] = asyncio.Queue(UNSENT)
+        # None: nothing more may be seen
         self.behind = True
         # it has to be sent everything
 
@@ -89,6 +97,12 @@ class _Screen:
             self.behind = False
         except asyncio.QueueFull:
             self.behind = True
+
+    def end(self) -> None:
+        """Show it nothing more, nor what it was not sent yet."""
+        while not self.waiting.empty():
+            self.waiting.get_nowait()
+        self.waiting.put_nowait(None)
 
 
 class _Shared:
@@ -123,6 +137,10 @@ class _Shared:
     async def _show(self) -> None:
         try:
             made = [str(one) for one in await self.view.fragments()]
+        except NotTheirs:
+            for screen in self.screens:
+                screen.end()
+            return
         except Exception:
             log.exception("view_failed", extra={"view": type(self.view).__name__})
             return
@@ -145,6 +163,34 @@ class Hub:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._shared: dict[Hashable, _Shared] = {}
+        self._people: dict[int, set[asyncio.Event]] = {}
+        # those who have pages open, by the agent's id; each page is told when their row has changed
+        self._watching: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def _watched(self, agent_id: int) -> Iterator[asyncio.Event]:
+        """What tells a page that its reader may be somebody else now."""
+        changed = asyncio.Event()
+        self._people.setdefault(agent_id, set()).add(changed)
+        if self._watching is None:
+            self._watching = asyncio.create_task(self._watch(), name="people")
+        try:
+            yield changed
+        finally:
+            self._people[agent_id].discard(changed)
+            if not self._people[agent_id]:
+                del self._people[agent_id]
+            if not self._people:
+                self._watching.cancel()
+                self._watching = None
+
+    async def _watch(self) -> None:
+        with self._parts.live.listening() as listener:
+            while True:
+                for one in await listener.read():
+                    ids = [one.agent] if one.kind == "agent" else [*self._people] if one.kind == "everything" else []
+                    for changed in [event for id in ids if id is not None for event in self._people.get(id, ())]:
+                        changed.set()
 
     @contextlib.contextmanager
     def _joined(self, view: View) -> Iterator[_Screen]:
@@ -167,38 +213,44 @@ class Hub:
         """Keep one page up to date until it is closed, or nobody is signed in there any more."""
         with contextlib.ExitStack() as joined:
             screens = [joined.enter_context(self._joined(view)) for view in views]
+            changed = joined.enter_context(self._watched(seat.id))
             try:
                 async with asyncio.TaskGroup() as group:
                     for screen in screens:
                         group.create_task(_send(socket, screen))
-                    group.create_task(self._seen(socket, seat, seat_of))
+                    group.create_task(self._seen(socket, seat, seat_of, changed))
                     await _hear(socket, views)
             except* (_Closed, WebSocketDisconnect):
                 pass
 
-    async def _seen(self, socket: WebSocket, seat: Seat, seat_of: SeatOf) -> None:
-        """Note that the agent has a page open; end it when they are signed out."""
+    async def _seen(self, socket: WebSocket, seat: Seat, seat_of: SeatOf, changed: asyncio.Event) -> None:
+        """Note that the agent has a page open; end it when they are signed out, or may see something else now."""
         while True:
             now = self._parts.clock.now()
             old = now - timedelta(seconds=SEEN_SECONDS / 2)
             stale = or_(Agent.seen_at.is_(None), Agent.seen_at < old)
+            changed.clear()
             try:
                 async with self._parts.sessions.begin() as session:
                     await session.execute(update(Agent).where(Agent.id == seat.id, stale).values(seen_at=now))
-                signed_in = await seat_of(socket) is not None
+                sits = await seat_of(socket)
             except (SQLAlchemyError, OSError) as error:
                 log.warning("seen_not_noted", extra={"error": type(error).__name__})
             else:
-                if not signed_in:
-                    await socket.close(SIGNED_OUT)
+                if sits is None or sits.rights != seat.rights:
+                    await socket.close(SIGNED_OUT if sits is None else ANOTHER)
                     raise _Closed
-            await asyncio.sleep(SEEN_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), SEEN_SECONDS)
 
 
 async def _send(socket: WebSocket, screen: _Screen) -> None:
     while True:
         text = await screen.waiting.get()
         try:
+            if text is None:
+                await socket.close(ANOTHER)
+                raise _Closed
             await socket.send_text(text)
         except RuntimeError:  # closed at the same moment
             raise _Closed from None
@@ -226,10 +278,11 @@ def sockets(seat_of: SeatOf) -> APIRouter:
     @router.websocket("/live")
     async def socket(websocket: WebSocket) -> None:
         seat = await seat_of(websocket)
-        views = await _views(parts_of(websocket), seat, websocket) if seat is not None else None
+        another = seat is not None and websocket.query_params.get("rights", seat.rights) != seat.rights
+        views = await _views(parts_of(websocket), seat, websocket) if seat is not None and not another else None
         if seat is None or views is None:
             await websocket.accept()  # a refused handshake would not tell the page why
-            await websocket.close(NOT_FOUND if seat is not None else SIGNED_OUT)
+            await websocket.close(SIGNED_OUT if seat is None else ANOTHER if another else NOT_FOUND)
             return
         await websocket.accept()
         await websocket.app.state.hub.serve(websocket, seat, views, seat_of)

@@ -300,11 +300,10 @@ def reserved(rows: Sequence[Row]) -> h.Element:
 
 
 def shift_note(person: Agent) -> h.Element:
-    """Why nothing can be taken now; and what the page was made for, so that it is loaded anew when that changes."""
-    made_for = " ".join([person.role, *sorted(person.queues), *sorted(person.skills)])
+    """Why nothing can be taken now."""
     if person.on_shift or person.role == "trainer":
-        return h.div("#shift-note", hidden=True, data_made_for=made_for)
-    return h.div("#shift-note", class_="strip warn", data_made_for=made_for)[
+        return h.div("#shift-note", hidden=True)
+    return h.div("#shift-note", class_="strip warn")[
         h.b["Вы не на смене"], "Чтобы брать обращения, начните смену: кнопка вверху."
     ]
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import audit, desk, dossier, drafts, sight
 from bot.attention import agent_writes
 from bot.console import action_bar, card, filling, numbers, orders, reply_box, shell, transcript
-from bot.console.live import VIEWS
+from bot.console.live import VIEWS, NotTheirs
 from bot.console.parts import Parts, parts_of
 from bot.console.seat import Seat, seat
 from bot.desk import news
@@ -183,7 +183,7 @@ class RequestView:
         async with parts.sessions() as session:
             shown = await _shown(session, parts, self._number, self._person)
             if shown is None:
-                return []
+                raise NotTheirs
             stream = await dossier.stream(session, shown.file.request, since=self._since)
             looks = await shown.looks(session, parts, stream)
         return [

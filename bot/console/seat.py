@@ -9,6 +9,7 @@ in the field `form_token`, or in the header X-Form-Token.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import ipaddress
 import re
@@ -61,6 +62,12 @@ class Seat:
     def leads(self) -> bool:
         """Whether they lead others: decide about all queues and everybody's work."""
         return self.role in ("supervisor", "admin")
+
+    @property
+    def rights(self) -> str:
+        """A mark of what decides what their pages show: another role, other queues or skills make other pages."""
+        told = "\n".join((self.role, *sorted(self.queues), "", *sorted(self.skills)))
+        return hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
 
     @property
     def scope(self) -> sight.Scope:

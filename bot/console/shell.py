@@ -79,6 +79,7 @@ def page(
             hx_ext="morph",
             hx_headers=json.dumps({"X-Form-Token": seat.form_token}) if seat else None,
             data_live=(f"/desk/live?{live}" if live else "/desk/live") if seat else None,
+            data_rights=seat.rights if seat else None,
             data_quiet=seat.quiet if seat else None,
         )[
             h.a(".skip", href="#main")["К содержанию"],

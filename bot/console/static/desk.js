@@ -38,7 +38,7 @@
     document.dispatchEvent(new CustomEvent("desk:changed", {detail: list}));
   }
 
-  let socket = null, pause = 500, ended = false;
+  let socket = null, pause = 500, ended = false, lived = false;
   // Go on with other views on the same page (another filter was chosen).
   function follow(path) {
     if (path === document.body.dataset.live) return;
@@ -48,13 +48,15 @@
   function connect() {
     const path = document.body.dataset.live;
     if (!path || ended) return;
-    socket = new WebSocket(location.origin.replace(/^http/, "ws") + path);
+    const rights = (path.includes("?") ? "&" : "?") + "rights=" + document.body.dataset.rights;
+    socket = new WebSocket(location.origin.replace(/^http/, "ws") + path + rights);
     socket.onopen = () => { pause = 500; $("#offline").hidden = true; document.dispatchEvent(new CustomEvent("desk:live")); };
-    socket.onmessage = (message) => put(message.data);
+    socket.onmessage = (message) => { lived = true; put(message.data); };
     socket.onclose = (event) => {
       socket = null;
       if (event.code === 4401) { ended = true; location.assign("/desk/sign-in?next=" + encodeURIComponent(location.pathname + location.search)); return; }
-      if (event.code === 4404) { ended = true; return; }
+      // What is shown is not theirs any more, or they have other rights: the page as it is for them now.
+      if (event.code === 4404 || event.code === 4409) { ended = true; if (lived || event.code === 4409) location.reload(); return; }
       $("#offline").hidden = false;
       setTimeout(connect, pause * (0.7 + 0.6 * Math.random()));
       pause = Math.min(pause * 2, 10000);

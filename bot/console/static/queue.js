@@ -49,9 +49,5 @@
       const all = rows(), row = all[Math.min(place, all.length - 1)];
       if (row) $(".open", row)?.focus({preventScroll: true});
     }
-    const note = event.detail.id === "shift-note" && event.detail.dataset.madeFor;
-    if (note && note !== madeFor && madeFor) location.reload();
-    if (note) madeFor = note;
   });
-  let madeFor = $("#shift-note")?.dataset.madeFor || "";
 })();

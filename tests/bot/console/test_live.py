@@ -9,14 +9,16 @@ from typing import Any
 
 import htpy as h
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from bot import agents
+from bot import agents, desk
 from bot.console import live
 from bot.console.live import VIEWS
 from bot.live import Change
 from tests.bot.console.conftest import Pages
+from tests.bot.shifts import change
+from tests.bot.world import act
 
 
 @dataclass
@@ -184,3 +186,60 @@ async def test_a_socket_without_a_person_or_a_view_is_closed_with_the_reason(
         with pytest.raises(ConnectionClosed):
             await asyncio.wait_for(socket.recv(), 10)
         assert socket.close_code == code
+
+
+class TestAnotherRole:
+    """A page shows what its reader may see, and no longer than they may."""
+
+    async def _code(self, socket: ClientConnection) -> int | None:
+        await asyncio.wait_for(socket.wait_closed(), 10)
+        return socket.close_code
+
+    @pytest.mark.parametrize(
+        "changes", [{"role": "agent"}, {"queues": ["desk", "masters"]}, {"skills": ["vip"]}], ids=lambda one: next(iter(one))
+    )  # fmt: skip
+    async def test_a_page_is_closed_when_its_reader_may_see_other_things(
+        self, pages: Pages, counter: Counter, changes: dict[str, Any]
+    ) -> None:
+        await pages.world.agent("vera", role="supervisor")
+        await pages.world.agent("anna")
+        async with _socket(pages, agent="vera") as socket, _socket(pages) as other:
+            await asyncio.wait_for(socket.recv(), 10)
+            await asyncio.wait_for(other.recv(), 10)
+            await change(pages.world, "vera", on_shift=False, title="Вера", quiet=True)  # no reason
+            pages.parts.live.tell(Change(kind="typing", conversation=1))
+            assert "count" in str(await asyncio.wait_for(socket.recv(), 10))
+            await change(pages.world, "vera", **changes)
+            assert await self._code(socket) == live.ANOTHER
+            await asyncio.wait_for(other.recv(), 10)
+            pages.parts.live.tell(Change(kind="typing", conversation=1))
+            assert "count" in str(await asyncio.wait_for(other.recv(), 10))
+
+    async def test_a_page_that_was_away_meanwhile_is_not_shown_anything(self, pages: Pages, counter: Counter) -> None:
+        await pages.world.agent("anna")
+        async with pages.as_("anna") as browser:
+            html = (await browser.get("/desk/")).text
+        mark = html.split('data-rights="')[1].split('"')[0]
+        async with _socket(pages, f"view=counter&rights={mark}") as socket:
+            await asyncio.wait_for(socket.recv(), 10)
+        await change(pages.world, "anna", queues=["masters"])
+        async with _socket(pages, f"view=counter&rights={mark}") as socket:
+            assert await self._code(socket) == live.ANOTHER
+
+    async def test_a_request_that_goes_where_its_reader_sees_nothing_is_gone(self, pages: Pages) -> None:
+        world = pages.world
+        for name in ("anna", "boris"):
+            await world.agent(name, title=name)
+        await world.say("c1", "мастера")
+        await world.take("anna")
+        async with (
+            _socket(pages, "view=request&number=T-1001&since=0", "boris") as his,
+            _socket(pages, "view=request&number=T-1001&since=0") as hers,
+        ):
+            await asyncio.wait_for(his.recv(), 10)
+            await asyncio.wait_for(hers.recv(), 10)
+            await act(world, desk.transfer, "anna", "Деталь", queue="masters")
+            assert await self._code(his) == live.ANOTHER
+            assert "piece-" in str(await asyncio.wait_for(hers.recv(), 10))  # she has had it in hand
+        async with pages.as_("boris") as browser:
+            assert (await browser.get("/desk/requests/T-1001")).status_code == 404

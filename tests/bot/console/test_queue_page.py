@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from bot import agents, desk
 from bot.console import live
 from bot.console.seat import Seat
-from bot.models import Agent, Request
+from bot.models import Request
 from tests.bot.console.conftest import Pages
 from tests.bot.console.serving import TOKEN, seat_of_agent
 from tests.bot.world import act
@@ -262,15 +262,6 @@ class TestLive:
             assert 'data-news="0"' in await _heard(socket, 'data-waiting="4"')
             await _change(pages, "T-1001", queue="masters")
             assert 'data-waiting="4"' in await _heard(socket, 'data-news="1"')
-
-    async def test_a_page_learns_that_its_agent_has_other_queues(self, pages: Pages) -> None:
-        world = pages.world
-        await world.agent("anna", "desk")
-        async with _open(pages, "anna", "view=mine") as socket:
-            await _heard(socket, 'data-made-for="agent desk"')
-            async with world.sessions.begin() as session:
-                await session.execute(update(Agent).where(Agent.name == "anna").values(queues=["desk", "masters"]))
-            await _heard(socket, 'data-made-for="agent desk masters"')
 
 
 class TestSearch:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
+from tests.bot.shifts import change
 from tests.bot.world import World
 from tests.e2e.console.browsers import launched, serious
 from tests.e2e.console.seed import FRIDAY, TALKS, Talk, fill, next_line, shop_world
@@ -114,6 +115,19 @@ async def test_one_tab_rings_however_many_are_open(world: World, browser: Browse
     for tab in tabs:
         await _until(tab, "window.rung !== undefined")
     assert [await tab.evaluate("window.rung") for tab in tabs] == [False, True, False]  # the one that was touched last
+
+
+async def test_open_pages_follow_what_their_reader_may_see(world: World, browser: Browser, at: str) -> None:
+    context = await _person(browser, at, "boris")
+    queue, board = await _open(context, at + "/desk/?tab=live"), await _open(context, at + "/desk/board")
+    number = (await _numbers(queue))[0]
+    request = await _open(context, f"{at}/desk/requests/{number}")
+    await expect(request.locator("#lines .line").first).to_be_visible()
+    await change(world, "boris", role="agent", queues=[])
+    await expect(queue.locator(".empty")).to_contain_text("За вами нет очередей")
+    await expect(board.locator("main")).to_contain_text("Этот раздел доступен не всем")
+    await expect(request.locator("main")).to_contain_text("Такого обращения нет")
+    await expect(request.locator("#lines")).to_have_count(0)
 
 
 async def test_a_filter_narrows_the_list_in_place_and_stays_in_the_address(
