@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, and_, case, exists, func, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 import flows
 from bot import agents
 from bot.jobs import Jobs
-from bot.models import LIVE, Agent, Request, State
+from bot.models import LIVE, Agent, Request, RequestEvent, State
 
 MEASURED = timedelta(days=7)
 """How far back waits are looked at."""
@@ -107,13 +107,20 @@ async def place(session: AsyncSession, request: Request) -> int:
 
 
 async def wait_minutes(session: AsyncSession, queue: str, at: int, *, now: datetime) -> int | None:
-    """Minutes that a request at a place will probably wait, from the waits of the last days; None: not measured."""
+    """Minutes that a request at a place will probably wait, from the waits of the last days; None: not measured.
+
+    What was measured is the wait from the opening to the first taking: in the queue where a request was opened. What has
+    come from another one since says nothing of this one.
+    """
     waited = func.extract("epoch", Request.taken_at - Request.opened_at)
     per_place = func.percentile_cont(0.5).within_group(waited / func.greatest(Request.queued_place, 1))
+    here = exists().where(
+        RequestEvent.request_id == Request.id, RequestEvent.kind == "opened", RequestEvent.data["queue"].astext == queue
+    )
     measured, seconds = (
         await session.execute(
             select(func.count(), per_place).where(
-                Request.queue == queue, Request.taken_at > now - MEASURED, Request.category.is_(None)
+                Request.queue == queue, Request.taken_at > now - MEASURED, Request.category.is_(None), here
             )
         )
     ).one()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 import flows
-from bot import desk, upkeep
+from bot import desk, listing, queues, upkeep
+from bot import timeline as timeline_of
 from bot.models import Request, State
+from bot.sight import Scope
 from flows.known import Fact, ListQuery
 from flows.pack import Row, SetStep
 from tests.bot.shifts import timeline, workshop
@@ -66,6 +68,68 @@ class TestOrder:
         await world.do(desk.shift_off, world.desk, "anna", now=world.clock.now())
         await world.say("c1", "опять не работает")
         assert (await world.take("boris")).number == "T-1001"
+
+
+class TestTheNextOne:
+    @pytest.fixture
+    async def world(self, address: str) -> AsyncIterator[World]:
+        async with make_world(address, pack=remembering()) as made:
+            yield made
+
+    @pytest.mark.rule("VIP-01")
+    @pytest.mark.rule("CX-15")
+    async def test_within_vips_repeated_contacts_and_the_others_the_longest_wait_comes_first(
+        self, world: World
+    ) -> None:
+        """The newest come in the order in which they are to be taken last, and the supervisor's list says the same."""
+        await world.agent("anna")
+        for vip in ("v1", "v2"):
+            world.crm.riders[f"telegram:{vip}"] = {
+                "id": vip,
+                "flags": ["vip"],
+                "full_name": "Иванова Мария",
+                "phones": [],
+            }
+        for again in ("a1", "a2"):
+            await world.say(again, "мастера")
+            await world.press(again, "Отменить обращение")
+        chats = ("n1", "a1", "v1", "n2", "a2", "v2")
+        for chat in chats:
+            await world.say(chat, "мастера")
+            world.clock.forward(minutes=1)
+        of = {(await world.rows(select(Request).where(Request.conversation_id == await world.id_of(chat), Request.state == "queued")))[0].number: chat for chat in chats}  # fmt: skip
+        async with world.sessions() as session:
+            listed = [of[row.number] for row in (await listing.waiting(session, Scope(everything=True))).rows]
+        taken = [of[(await world.take("anna")).number] for _ in chats]
+        assert taken == listed == ["v1", "v2", "a1", "a2", "n1", "n2"]
+
+
+class TestExpectedWait:
+    """What a customer is told of how long it will take (CX-13)."""
+
+    @pytest.mark.rule("CX-13")
+    async def test_it_is_measured_where_one_waits_now(self, world: World) -> None:
+        await world.agent("anna", "desk", "masters")
+        for number in range(3):  # the masters are quick, the desk is slow
+            await world.say(f"m{number}", "нужна деталь")
+            world.clock.forward(minutes=2)
+            await world.take("anna", f"m{number}")
+            await world.say(f"d{number}", "мастера")
+            world.clock.forward(minutes=10)
+            await world.take("anna", f"d{number}")
+        assert await self._minutes(world, "masters", "desk") == [2, 10]
+        for number in range(3):
+            await act(world, desk.transfer, "anna", "Деталь", queue="masters", chat=f"d{number}")
+        async with world.sessions() as session:
+            seen = await timeline_of.describe(session, await world.request("T-1006"), now=world.clock.now())
+        assert (seen.queue, seen.place, seen.wait_minutes) == ("masters", 3, 6)  # as the masters' wait, not the desk's
+        for number in range(3):
+            await world.take("anna", f"d{number}")
+        assert await self._minutes(world, "masters") == [2]
+
+    async def _minutes(self, world: World, *names: str) -> list[int | None]:
+        async with world.sessions() as session:
+            return [await queues.wait_minutes(session, name, 1, now=world.clock.now()) for name in names]
 
 
 class TestOpening:
