@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.errors import AgentUnknown
+from bot.errors import AgentUnknown, NameInvalid
 from bot.models import Agent, Request, State
+
+_NAME = re.compile(r"[^\W_][\w.@-]{0,63}")
+
+
+def check_name(name: str) -> None:
+    """NameInvalid for what cannot be the name of an account or an API key: people type it, and logs hold it."""
+    if not _NAME.fullmatch(name):
+        raise NameInvalid
 
 
 async def save(

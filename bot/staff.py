@@ -19,7 +19,6 @@ from bot.database import Sessions
 from bot.errors import (
     AgentExists,
     CapacityInvalid,
-    NameInvalid,
     PasswordSame,
     PasswordWrong,
     QueueUnknown,
@@ -34,8 +33,6 @@ from bot.models import Agent
 ROLES = ("agent", "trainer", "supervisor", "admin")
 MOST_AT_ONCE = 100
 """Requests that may be given to one person at the same time."""
-_NAME = re.compile(r"[^\W_][\w.@-]{0,63}")
-"""Of an account: what people type when they sign in, or what the company's own sign-in calls them."""
 _TELEGRAM = re.compile(r"[1-9][0-9]{4,15}")
 LONGEST_TITLE = 80
 
@@ -68,8 +65,7 @@ async def add(session: AsyncSession, name: str, place: Place, *, doer: Doer, que
     Raises NameInvalid, AgentExists and what `change` raises.
     """
     name = name.strip()
-    if not _NAME.fullmatch(name):
-        raise NameInvalid
+    agents.check_name(name)
     password = await _Temporary.make()
     if await agents.find(session, name) is not None:
         raise AgentExists

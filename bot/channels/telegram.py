@@ -35,12 +35,12 @@ from bot.channels import telegram_files as files
 from bot.channels.commands import Commands
 from bot.channels.hooks import Intake
 from bot.channels.polling import Pause, hand_over, insist
-from bot.channels.telegram_api import TOKEN_REFUSED, Session, failure
+from bot.channels.telegram_api import TOKEN_REFUSED, Session, failure, sent_anyway
 from bot.channels.telegram_profile import Profile, introduce
 from bot.channels.telegram_sending import send_file
 from bot.channels.telegram_updates import incoming, read
 from bot.channels.telegram_webhook import CHECK_SECONDS, Webhook
-from bot.errors import ChannelStopped, DeliveryUnknown, Rejected, RetryLater, SettingsInvalid
+from bot.errors import ChannelStopped, Rejected, RetryLater, SettingsInvalid
 
 log = logging.getLogger(__name__)
 
@@ -262,11 +262,7 @@ class TelegramChannel(Channel):
         try:
             sent = await self._sent(chat, message)
         except ClientDecodeError as error:
-            # sent all the same, if Telegram says "ok" in a shape that this aiogram does not know
-            with suppress(TypeError, LookupError):
-                if error.data["ok"]:
-                    return str(error.data["result"]["message_id"])
-            raise DeliveryUnknown("Telegram's answer cannot be read.") from None
+            return sent_anyway(error)
         except AiogramError as error:
             raise failure(error) from None
         return str(sent.message_id)

@@ -6,6 +6,7 @@ the bot's token.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from aiogram import Bot
@@ -13,6 +14,7 @@ from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
 from aiogram.exceptions import (
     AiogramError,
+    ClientDecodeError,
     RestartingTelegram,
     TelegramAPIError,
     TelegramBadRequest,
@@ -58,6 +60,14 @@ class Session(AiohttpSession):
         """Make a call; aiogram hands the limits on to aiohttp as they are."""
         limits: Any = self.limits(timeout)
         return await super().make_request(bot, method, timeout=limits)
+
+
+def sent_anyway(error: ClientDecodeError) -> str:
+    """The id of a message that was sent: Telegram said "ok" in a shape that this aiogram does not know. Else DeliveryUnknown."""
+    with suppress(TypeError, LookupError):
+        if error.data["ok"]:
+            return str(error.data["result"]["message_id"])
+    raise DeliveryUnknown("Telegram's answer cannot be read.") from None
 
 
 def failure(error: AiogramError) -> DeliveryFailed:

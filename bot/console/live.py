@@ -78,6 +78,12 @@ class NotTheirs(Exception):
     """What a view shows may be seen no longer by those for whom it was made."""
 
 
+def id_of(text: str) -> str:
+    """The id of an element that is written out; empty: it has none."""
+    named = _ID.match(text)
+    return named[1] if named else ""
+
+
 class _Screen:
     """One open page."""
 
@@ -146,8 +152,7 @@ class _Shared:
             return
         sent, changed = {}, []
         for place, text in enumerate(made):
-            named = _ID.match(text)
-            key = named[1] if named else str(place)
+            key = id_of(text) or str(place)
             sent[key] = hashlib.blake2b(text.encode(), digest_size=16).digest()
             if self._sent.get(key) != sent[key]:
                 changed.append(text)

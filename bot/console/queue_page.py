@@ -10,11 +10,12 @@ from urllib.parse import urlencode
 import htpy as h
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
+from markupsafe import Markup
 
 import flows
 from bot import agents, listing
 from bot.console import words
-from bot.console.live import VIEWS, View
+from bot.console.live import VIEWS, View, id_of
 from bot.console.parts import Parts, parts_of
 from bot.console.rows import address, order_of, request_row, request_rows
 from bot.console.seat import Seat, seat
@@ -198,7 +199,7 @@ def _live(asked: Asked) -> str:
 async def _content(parts: Parts, who: Seat, asked: Asked) -> h.Element:
     common = await (await _queue_view(parts, who, _as_query(asked))).fragments()
     own = await (await _mine_view(parts, who, _as_query(asked))).fragments()
-    made = {one_id(str(one)): one for one in (*common, *own)}
+    made = {id_of(text): Markup(text) for text in (str(one) for one in (*common, *own))}
     rows = [one for key, one in made.items() if key.startswith("r-")]
     return h.div("#queue", data_follow=f"/desk/live?{_live(asked)}")[
         h.div(".head")[
@@ -234,13 +235,8 @@ def _as_query(asked: Asked) -> dict[str, str]:
     return {**given, "tab": asked.tab, "shown": str(asked.shown)}
 
 
-def one_id(text: str) -> str:
-    """The id of an element that is written out."""
-    return text.partition(' id="')[2].partition('"')[0]
-
-
 # ------------------------------------------------------------------------------------------------------------- parts
-def _tabs(who: Seat, asked: Asked, made: Mapping[str, h.Element]) -> h.Element:
+def _tabs(who: Seat, asked: Asked, made: Mapping[str, Markup]) -> h.Element:
     return h.nav(".tabs", aria_label="Списки")[
         [
             _link(asked.address(tab=tab, shown=PAGE), aria_current="page" if tab is asked.tab else None)[

@@ -22,7 +22,7 @@ ANSWER_MINUTES = 5
 """After so long without an answer a customer in talk with an agent is shown as waiting too long."""
 
 
-def request_rows(id: str, rows: Iterable[h.Element]) -> h.Element:
+def request_rows(id: str, rows: Iterable[h.Node]) -> h.Element:
     """A list of rows; its rows change one by one."""
     return h.ul(id=id, class_="requests", data_row="li")[rows]
 

@@ -23,8 +23,8 @@ from aiogram.types import (
     ReplyParameters,
 )
 
-from bot.channels.telegram_api import Session, failure
-from bot.errors import CardGone, DeliveryFailed, DeliveryUnknown, GroupRefused, TopicClosed, TopicGone
+from bot.channels.telegram_api import Session, failure, sent_anyway
+from bot.errors import CardGone, DeliveryFailed, GroupRefused, TopicClosed, TopicGone
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -117,11 +117,7 @@ class Api:
                 link_preview_options=LinkPreviewOptions(is_disabled=True),
             )  # fmt: skip
         except ClientDecodeError as error:
-            # sent all the same, if Telegram says "ok" in a shape that this aiogram does not know
-            with suppress(TypeError, LookupError):
-                if error.data["ok"]:
-                    return str(error.data["result"]["message_id"])
-            raise DeliveryUnknown("Telegram's answer cannot be read.") from None
+            return sent_anyway(error)
         except AiogramError as error:
             raise trouble(error) from None
         return str(sent.message_id)

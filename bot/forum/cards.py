@@ -15,7 +15,7 @@ from bot.masking import mask
 from bot.models import Request, State
 
 MOST = 4096
-"""Characters of a message, as people see them."""
+"""Characters of a message in Telegram, as people see them."""
 COLOURS = {"urgent": 0xFB6F5F, "high": 0xFFD67E, "normal": 0x6FB9F0, "low": 0x8EEE98}
 """Colour of a new topic's icon by priority, of the six that Telegram has; it cannot be changed later."""
 PRIORITIES = {"urgent": "срочно", "high": "важно", "low": "не спешит"}

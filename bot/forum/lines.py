@@ -9,12 +9,10 @@ from html import escape
 
 import flows
 from bot.channels import split
-from bot.forum.cards import PRIORITIES, clock, queue_words
+from bot.forum.cards import MOST, PRIORITIES, clock, queue_words
 from bot.masking import mask
 from bot.models import Delivery, Message, RequestEvent, Sender
 
-MOST = 4096
-"""Characters of a message in Telegram, as people see them (UTF-16 code units, to be sure)."""
 PIECE = 3800
 """A line that is longer becomes several."""
 UNDELIVERED = (Delivery.FAILED, Delivery.REFUSED, Delivery.UNKNOWN)

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import desk, events
+from bot import agents, desk, events
 from bot.channels import Channel
 from bot.clock import Clock
 from bot.database import Sessions
@@ -150,9 +150,8 @@ async def _request(session: AsyncSession, update: ForumUpdate, pressed: tuple[st
 
 
 async def _author(session: AsyncSession, update: ForumUpdate) -> Agent | None:
-    if update.author is None:
-        return None
-    return await session.scalar(select(Agent).where(Agent.telegram_id == update.author, Agent.disabled_at.is_(None)))
+    agent = await agents.of_telegram(session, update.author) if update.author is not None else None
+    return agent if agent is not None and agent.disabled_at is None else None
 
 
 async def _stranger(session: AsyncSession, update: ForumUpdate) -> Told:

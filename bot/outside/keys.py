@@ -7,7 +7,6 @@ guesses it, and nobody can go back from the digest.
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +17,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import agents, sight
-from bot.errors import KeyExists, KeyRefused, KeyUnknown, NameInvalid, RoleRefused
+from bot.errors import KeyExists, KeyRefused, KeyUnknown, RoleRefused
 from bot.models import Agent, ApiKey
 
 PREFIX = "flk_"
 WORKING = ("agent", "supervisor", "admin")
 """Roles that work on requests; a trainer reads them."""
-_NAME = re.compile(r"[^\W_][\w.@-]{0,63}")
 NOTED_EVERY = timedelta(minutes=1)
 """How exactly it is known when a key was used last."""
 
@@ -67,8 +65,7 @@ class Known:
 
 async def add(session: AsyncSession, name: str, agent_name: str, *, phones: bool = False, now: datetime) -> str:
     """Make a key and return it: nobody can read it again. Raises AgentUnknown, NameInvalid and KeyExists."""
-    if not _NAME.fullmatch(name):
-        raise NameInvalid
+    agents.check_name(name)
     agent = await agents.get(session, agent_name)
     key = PREFIX + secrets.token_urlsafe(32)
     row = insert(ApiKey).values(name=name, digest=_digest(key), agent_id=agent.id, phones=phones, at=now)

@@ -111,24 +111,20 @@ def _store(session: Session, news: Iterable[_News], now: datetime) -> None:
     """Write news and the jobs that send them, in the session's transaction."""
     news = list(news)
     connection = session.connection()
-    query = (
-        select(Request, Conversation.channel, Agent.name)
-        .join(Conversation, Conversation.id == Request.conversation_id)
-        .outerjoin(Agent, Agent.id == Request.agent_id)
-        .where(Request.id.in_({one.request_id for one in news}))
-    )
-    of = {row.id: row for row in connection.execute(_columns(query))}
-    connection.execute(insert(Hook), [_row(one, of[one.request_id], now) for one in news])
-    for conversation_id in sorted({of[one.request_id].conversation_id for one in news}):
-        connection.execute(*jobs.adding(jobs.HOOKS, conversation_id))
-
-
-def _columns(query: Any) -> Any:
     wanted = (
         Request.id, Request.conversation_id, Request.number, Request.state, Request.queue, Request.priority, Request.topic,
         Request.category, Request.due, Request.opened_at, Request.task, Conversation.channel, Agent.name.label("agent"),
     )  # fmt: skip
-    return query.with_only_columns(*wanted)
+    query = (
+        select(*wanted)
+        .join(Conversation, Conversation.id == Request.conversation_id)
+        .outerjoin(Agent, Agent.id == Request.agent_id)
+        .where(Request.id.in_({one.request_id for one in news}))
+    )
+    of = {row.id: row for row in connection.execute(query)}
+    connection.execute(insert(Hook), [_row(one, of[one.request_id], now) for one in news])
+    for conversation_id in sorted({of[one.request_id].conversation_id for one in news}):
+        connection.execute(*jobs.adding(jobs.HOOKS, conversation_id))
 
 
 def _row(news: _News, request: Any, now: datetime) -> dict[str, Any]:

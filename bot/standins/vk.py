@@ -161,10 +161,6 @@ class VkServer(LoopbackServer):
         """A customer is writing a message, or recording one (audiomessage)."""
         self.event("message_typing_state", {"state": state, "from_id": peer, "to_id": -GROUP})
 
-    def press_runs_out(self, press: str) -> None:
-        """The minute in which a press can be answered is over."""
-        self._presses.discard(press)
-
     def denies(self, peer: int, *, denied: bool = True) -> None:
         """A customer forbids messages, or allows them."""
         self.denied = self.denied | {peer} if denied else self.denied - {peer}

@@ -177,7 +177,7 @@
     }));
   }
 
-  window.desk = {put, say, follow, times, span, plural};
+  window.desk = {say, follow, times, span};
   document.addEventListener("DOMContentLoaded", () => {
     for (const node of $$("#toasts .toast")) { node.remove(); $("#toasts").append(node); }  // the observer sees them
     times();
