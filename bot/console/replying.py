@@ -6,7 +6,7 @@ Each form bears a mark of its own (`nonce`): what is sent twice under the same m
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -19,7 +19,7 @@ from bot.console.parts import Parts, parts_of
 from bot.console.seat import Seat, seat
 from bot.desk.again import send_again
 from bot.errors import FileRefused, FileStoreUnavailable, NotFound, Refused
-from bot.models import Agent, Conversation
+from bot.models import Conversation
 from bot.models import Request as Asked
 from bot.outgoing_files import Kept
 from bot.sentences import sentence
@@ -129,10 +129,12 @@ async def hold(request: Request, number: str, person: Signed) -> Response:
     asked = await _asked(parts, number, person)
     if asked is None or name not in parts.pack.quick or not parts.pack.quick[name].hold:
         return shell.refused(request, person, "Такой фразы нет.", status=404)
+    filled = await filling.fill(parts, asked, agent=person.title)
+    texts = next(one.texts for one in filled.phrases if one.name == name)
     try:
         async with parts.sessions.begin() as session:
             if await _first(session, asked, _mark(form, name)):
-                text = await _said(session, parts, asked, person, name)
+                text = await _unsaid(session, asked, texts)
                 await desk.hold(
                     session,
                     parts.desk,
@@ -150,11 +152,8 @@ async def hold(request: Request, number: str, person: Signed) -> Response:
     return shell.fragments(reply_box.nonce(), trigger="hold-sent")
 
 
-async def _said(session: AsyncSession, parts: Parts, asked: Asked, person: Seat, name: str) -> str:
-    """The phrase in words that the customer did not read just now (CX-06)."""
-    agent = await session.get_one(Agent, person.id)
-    filled = await filling.fill(session, parts, asked, agent)
-    texts = next(one.texts for one in filled.phrases if one.name == name)
+async def _unsaid(session: AsyncSession, asked: Asked, texts: Sequence[str]) -> str:
+    """A phrase in words that the customer did not read just now (CX-06)."""
     last = await conversations.last_said(session, asked.conversation_id)
     return next((one for one in texts if last is None or one != last.text), texts[0])
 

@@ -253,7 +253,7 @@ async def quick_phrases(request: Request, number: str, person: Signed) -> Respon
         shown = await _shown(session, parts, number, person)
         if shown is None:
             return Response(status_code=404)
-        filled = await filling.fill(session, parts, shown.file.request, shown.person)
+    filled = await filling.fill(parts, shown.file.request, agent=shown.person.title)
     told = [
         {
             "name": one.name, "title": one.title, "words": list(one.words), "text": one.texts[0] if one.texts else None,
