@@ -55,7 +55,7 @@ async def candidates(
     if conversation_id is not None:
         conditions.append(Request.conversation_id == conversation_id)
     serves = or_(Request.queue.in_(agent.queues), claimed)
-    if conversation_id is not None and agent.role in ("supervisor", "admin"):
+    if conversation_id is not None and agent.leads:
         serves = true()
     free = or_(Request.claim_until.is_(None), Request.claim_until <= now, claimed)
     conditions += [serves, free]

@@ -58,14 +58,12 @@ MANAGE = (Action("priority", "Приоритет"), Action("join", "Объеди
 def can(dossier: Dossier, person: Agent, now: datetime) -> Can:
     """What somebody may do with a request."""
     allowed = _can(dossier, person, now)
-    leads = person.role in ("supervisor", "admin")
-    return replace(allowed, note=leads and not allowed.answer and dossier.request.state in LIVE)
+    return replace(allowed, note=person.leads and not allowed.answer and dossier.request.state in LIVE)
 
 
 def _can(dossier: Dossier, person: Agent, now: datetime) -> Can:
     request = dossier.request
     mine = request.agent_id == person.id
-    leads = person.role in ("supervisor", "admin")
     if person.role == "trainer":
         return Can(mine=False, why_not="Тренер видит переписку, но не отвечает.")
     live = request.state in LIVE
@@ -75,7 +73,7 @@ def _can(dossier: Dossier, person: Agent, now: datetime) -> Can:
         return Can(mine=True, why_not="Вы не на смене: включите её вверху страницы, чтобы ответить.")
     if request.state == State.QUEUED:
         claimed = request.claim_until is not None and request.claim_until > now and request.manager != person.name
-        serves = leads or request.queue in person.queues or request.manager == person.name
+        serves = person.leads or request.queue in person.queues or request.manager == person.name
         if not person.on_shift:
             why = "Вы не на смене: включите её вверху страницы, чтобы взять обращение."
         elif claimed:
@@ -83,11 +81,11 @@ def _can(dossier: Dossier, person: Agent, now: datetime) -> Can:
         elif not serves:
             why = "Эта очередь не ваша."
         else:
-            return Can(mine=False, take=True, manage=leads, why_not="Возьмите обращение, чтобы ответить.")
-        return Can(mine=False, manage=leads and live and person.on_shift, why_not=why)
+            return Can(mine=False, take=True, manage=person.leads, why_not="Возьмите обращение, чтобы ответить.")
+        return Can(mine=False, manage=person.leads and live and person.on_shift, why_not=why)
     if request.state in IN_HAND:
         who = dossier.agent.title if dossier.agent else "другой специалист"
-        if leads:
+        if person.leads:
             return Can(
                 mine=False, step_in=person.on_shift, manage=person.on_shift, why_not=f"Отвечает {who}. Вы наблюдаете."
             )
@@ -102,7 +100,7 @@ def head(dossier: Dossier, allowed: Can, person: Agent, pack: flows.Pack, now: d
     name = customer_name(dossier)
     state = words.STATES.get(request.state, request.state).capitalize()
     queue = pack.queues.get(request.queue)
-    watched = not allowed.mine and request.state in IN_HAND and person.role in ("supervisor", "admin")
+    watched = not allowed.mine and request.state in IN_HAND and person.leads
     return h.div("#head")[
         h.h1[h.span(".number")[request.number], " ", h.span(".name")[name]],
         h.p(".status")[
@@ -172,7 +170,7 @@ def bar(dossier: Dossier, allowed: Can, person: Agent) -> h.Element:
         more += (*((WAIT,) if waits else ()), *OWN)
     if allowed.manage:
         more += MANAGE if allowed.mine else MANAGE[:1]
-    if dossier.conversation.spam_at is not None and person.role in ("supervisor", "admin"):
+    if dossier.conversation.spam_at is not None and person.leads:
         shown.append(_does(number, "not-spam", "Это не спам"))
     if more:
         shown.append(

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import htpy as h
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 import flows
 from bot import agents, audit
 from bot.console import shell
 from bot.console.parts import parts_of
-from bot.console.seat import Seat, allowed
+from bot.console.seat import Leads
 from bot.console.sign_in import ROLES, STYLES
 from bot.console.words import RESOLUTIONS
 from bot.models import Agent
@@ -50,7 +50,7 @@ HIDDEN = frozenset({"form", "line"})
 @router.get("/audit")
 async def journal(
     request: Request,
-    here: Annotated[Seat, Depends(allowed("supervisor", "admin"))],
+    here: Leads,
     who: str = "",
     action: str = "",
     number: str = "",

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
 
 import htpy as h
 from babel.dates import format_date
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 
 import flows
 from bot import audit, crew, desk, planned, queues, targets
@@ -17,7 +16,7 @@ from bot.console import words
 from bot.console.live import VIEWS, View
 from bot.console.my_shift import ended
 from bot.console.parts import Parts, parts_of
-from bot.console.seat import Seat, allowed
+from bot.console.seat import Leads, Seat
 from bot.console.shell import ago, form_token, fragments, go, is_htmx, page, toast
 from bot.crew import Held, Member
 from bot.live import Change
@@ -25,8 +24,6 @@ from bot.models import Agent
 from bot.queues import Standing
 from bot.targets import Kept, Missed
 
-LEADERS = ("supervisor", "admin")
-Leads = Annotated[Seat, Depends(allowed(*LEADERS))]
 router = APIRouter()
 
 PAGE_GONE = timedelta(seconds=60)

@@ -13,7 +13,7 @@ from bot.console import people_view as view
 from bot.console import shell
 from bot.console.live import VIEWS
 from bot.console.parts import Parts, parts_of
-from bot.console.seat import Seat, allowed
+from bot.console.seat import Leads, Seat, allowed
 from bot.console.sign_in import doer
 from bot.errors import AgentInvalid, AgentUnknown, NotYourself, QueueUnknown
 from bot.live import Change
@@ -22,7 +22,6 @@ from bot.sentences import sentence
 
 router = APIRouter(prefix="/people")
 PAGE = "/desk/people"
-Leads = Annotated[Seat, Depends(allowed("supervisor", "admin"))]
 Admin = Annotated[Seat, Depends(allowed("admin"))]
 
 

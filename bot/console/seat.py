@@ -1,7 +1,7 @@
 """Who sits at the desk: the signed-in person of a call, and what each call has to bring along.
 
     async def take(request: Request, seat: Annotated[Seat, Depends(seat)]) -> Response: ...
-    router = APIRouter(dependencies=[Depends(allowed("supervisor", "admin"))])
+    async def board(request: Request, seat: Leads) -> Response: ...
 
 A call that changes something comes from one of our own pages (Origin, Sec-Fetch-Site) and has the form token of the sign-in:
 in the field `form_token`, or in the header X-Form-Token.
@@ -24,7 +24,7 @@ from starlette.requests import HTTPConnection
 
 from bot import sight, sign_ins
 from bot.console.parts import parts_of
-from bot.models import Agent, SignIn
+from bot.models import LEADERS, Agent, SignIn
 from bot.settings import Settings
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -61,7 +61,7 @@ class Seat:
     @property
     def leads(self) -> bool:
         """Whether they lead others: decide about all queues and everybody's work."""
-        return self.role in ("supervisor", "admin")
+        return self.role in LEADERS
 
     @property
     def rights(self) -> str:
@@ -106,6 +106,10 @@ def allowed(*roles: str) -> Callable[..., Awaitable[Seat]]:
         return found
 
     return one_of
+
+
+Leads = Annotated[Seat, Depends(allowed(*LEADERS))]
+"""A page for those who lead others."""
 
 
 async def seat_of_socket(socket: WebSocket) -> Seat | None:

@@ -27,9 +27,6 @@ from bot.errors import ConversationUnknown, NotYourRequest, OffShift, RequestGon
 from bot.models import IN_HAND, LIVE, Agent, Conversation, Message, Request, Sender, State
 from bot.requests import settle_owner
 
-LEADERS = ("supervisor", "admin")
-"""Roles that see everybody's work and may step in."""
-
 
 async def on_shift(session: AsyncSession, name: str) -> Agent:
     """The agent of a name, who has to be on shift."""
@@ -83,7 +80,7 @@ async def within_reach(
 ) -> tuple[Agent, Request]:
     """The agent's request in a conversation, as `in_hand`; for supervisors any that is not ended, on shift or not. Locked."""
     agent = await agents.get(session, agent_name)
-    if agent.role not in LEADERS:
+    if not agent.leads:
         agent, _, request = await in_hand(session, agent_name, conversation_id, request_id)
         return agent, request
     await locked(session, conversation_id)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import agents, conversations, queues
 from bot.desk import news
-from bot.desk.hands import LEADERS, lock_all
+from bot.desk.hands import lock_all
 from bot.errors import SupervisorsOnly
 from bot.models import Agent, Conversation, Planned, Request, State
 from bot.requests import to_queue
@@ -65,7 +65,7 @@ async def take_back(session: AsyncSession, desk: Desk, agent_name: str, *, by: s
     `by`: the supervisor's name.
     """
     leader = await agents.get(session, by)
-    if leader.role not in LEADERS:
+    if not leader.leads:
         raise SupervisorsOnly
     agent = await agents.get(session, agent_name)
     held = await worked_on(session, agent)

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import agents, queues
-from bot.desk.hands import LEADERS, in_hand, locked
+from bot.desk.hands import in_hand, locked
 from bot.errors import NotSpam, SupervisorsOnly
 from bot.models import LIVE, Request, State
 from bot.requests import current, settle_owner
@@ -56,7 +56,7 @@ async def not_spam(
 ) -> list[Request]:
     """Take the mark back (supervisors): what it ended waits in its queue again, with its age. Returns those requests."""
     agent = await agents.get(session, agent_name)
-    if agent.role not in LEADERS:
+    if not agent.leads:
         raise SupervisorsOnly
     conversation = await locked(session, conversation_id)
     if conversation.spam_at is None:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import agents, conversations, queues
 from bot.desk import news
-from bot.desk.hands import LEADERS, hand_to, in_hand, live_of, locked, on_shift, within_reach
+from bot.desk.hands import hand_to, in_hand, live_of, locked, on_shift, within_reach
 from bot.errors import (
     AlreadyYours,
     NothingToTake,
@@ -112,7 +112,7 @@ async def step_in(
     The customer hears what they hear of any transfer (CX-04), the former agent is told at the desk.
     """
     agent = await on_shift(session, agent_name)
-    if agent.role not in LEADERS:
+    if not agent.leads:
         raise SupervisorsOnly
     conversation = await locked(session, conversation_id)
     there = [one for one in await live_of(session, conversation_id) if request_id in (None, one.id)]
@@ -139,7 +139,7 @@ async def step_in(
 async def watch(session: AsyncSession, agent_name: str, request_id: int) -> Request:
     """Let a supervisor look at a request without taking it: nothing of it changes, nobody is told."""
     agent = await agents.get(session, agent_name)
-    if agent.role not in LEADERS:
+    if not agent.leads:
         raise SupervisorsOnly
     request = await session.get(Request, request_id)
     if request is None:

@@ -16,9 +16,9 @@ from bot.models.talk import (
     Sender,
     TurnRow,
 )  # fmt: skip
-from bot.models.work import IN_HAND, LIVE, REQUEST_NUMBERS, Agent, Request, RequestEvent, State
+from bot.models.work import IN_HAND, LEADERS, LIVE, REQUEST_NUMBERS, Agent, Request, RequestEvent, State
 
 __all__ = [
-    "IN_HAND", "LIVE", "REQUEST_NUMBERS", "Agent", "ApiCall", "ApiKey", "Audit", "Base", "Conversation", "Deed", "Delivery", "Draft", "File", "ForumTopic", "ForumUpdate", "Hook", "Label", "Message", "Offset", "Owner", "Pace",
+    "IN_HAND", "LEADERS", "LIVE", "REQUEST_NUMBERS", "Agent", "ApiCall", "ApiKey", "Audit", "Base", "Conversation", "Deed", "Delivery", "Draft", "File", "ForumTopic", "ForumUpdate", "Hook", "Label", "Message", "Offset", "Owner", "Pace",
     "Planned", "Receipt", "Request", "RequestEvent", "Sender", "SignIn", "State", "TurnRow",
 ]  # fmt: skip

@@ -179,6 +179,10 @@ class RequestEvent(Base):
     data: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=sql("'{}'::jsonb"))
 
 
+LEADERS = ("supervisor", "admin")
+"""Roles that lead others: they see everybody's work, decide about all queues, and may step in."""
+
+
 class Agent(Base):
     """A person at the desk."""
 
@@ -208,3 +212,8 @@ class Agent(Base):
     # who they are in a Telegram desk
     quiet: Mapped[bool] = mapped_column(default=False, server_default=sql("false"))
     # no sound at a new request
+
+    @property
+    def leads(self) -> bool:
+        """Whether they lead others."""
+        return self.role in LEADERS
