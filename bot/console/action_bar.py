@@ -99,13 +99,12 @@ def head(dossier: Dossier, allowed: Can, person: Agent, pack: flows.Pack, now: d
     request, conversation = dossier.request, dossier.conversation
     name = customer_name(dossier)
     state = words.STATES.get(request.state, request.state).capitalize()
-    queue = pack.queues.get(request.queue)
     watched = not allowed.mine and request.state in IN_HAND and person.leads
     return h.div("#head")[
         h.h1[h.span(".number")[request.number], " ", h.span(".name")[name]],
         h.p(".status")[
             h.span(class_=f"tag {STATE_KINDS.get(request.state, '')}")[state],
-            h.span(".tag")[queue.title if queue else request.queue],
+            h.span(".tag")[words.queue(pack, request.queue)],
             h.span(class_=f"tag {'bad' if request.priority in ('high', 'urgent') else ''}")[
                 words.PRIORITIES[request.priority]
             ]

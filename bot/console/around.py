@@ -56,14 +56,3 @@ class Form:
     fields: Fields
     read: Read
     danger: bool = False
-
-
-def topic(pack: flows.Pack, name: str | None) -> str:
-    """A topic in the agents' words."""
-    intent = pack.intents.get(name or "")
-    return (intent.title or name or "") if intent else (name or "")
-
-
-def queue_title(pack: flows.Pack, name: str) -> str:
-    """A queue in the agents' words."""
-    return pack.queues[name].title if name in pack.queues else name

@@ -62,8 +62,7 @@ def _tags(request: Request, summary: Mapping[str, Any], pack: flows.Pack) -> lis
         kind = MOOD_KINDS.get(mood, "")
         tags.append(h.span(class_=f"tag {kind}")[words.label(pack, "mood", mood).capitalize()])
     if request.category:
-        category = pack.categories.get(request.category)
-        tags.append(h.span(".tag")[category.title if category else request.category])
+        tags.append(h.span(".tag")[words.category(pack, request.category)])
     if request.escalated:
         tags.append(h.span(".tag.warn")["Эскалация"])
     tags += [h.span(".tag")[words.label(pack, "marks", mark)] for mark in request.marks]
@@ -78,8 +77,7 @@ def _passed(request: Request, pack: flows.Pack) -> h.Node:
 
 
 def _topic(request: Request, pack: flows.Pack) -> str | None:
-    intent = pack.intents.get(request.topic or "")
-    return (intent.title or intent.what) if intent else None
+    return words.topic(pack, request.topic) if request.topic else None
 
 
 def _order(order: Mapping[str, Any], pack: flows.Pack) -> h.Element:
@@ -188,7 +186,7 @@ def earlier(requests: Sequence[Request], seen: Sequence[Request], pack: flows.Pa
                 h.li[
                     h.a(href=f"/desk/requests/{one.number}")[one.number] if one in seen else h.span[one.number],
                     " ",
-                    _topic(one, pack) or pack.queues[one.queue].title if one.queue in pack.queues else one.queue,
+                    _topic(one, pack) or words.queue(pack, one.queue),
                     h.span(".dim.small")[
                         f" {words.STATES.get(one.state, one.state).lower()}, {times.day_and_time(one.opened_at, tz, now)}"
                     ],

@@ -10,7 +10,7 @@ import htpy as h
 import flows
 from bot import agents
 from bot.console import words
-from bot.console.around import Around, queue_title, topic
+from bot.console.around import Around
 from bot.console.fields import (
     OTHER,
     Choice,
@@ -115,8 +115,13 @@ async def join(around: Around, filled: Filled) -> list[h.Node]:
 async def _told_of(around: Around, one: Request) -> str:
     channel = (await around.session.get_one(Conversation, one.conversation_id)).channel
     holder = await around.session.get(Agent, one.agent_id) if one.agent_id else None
-    where = holder.title if holder else queue_title(around.pack, one.queue)
-    return ", ".join(filter(None, [topic(around.pack, one.topic), where, words.CHANNELS.get(channel, channel)]))
+    where = holder.title if holder else words.queue(around.pack, one.queue)
+    return ", ".join(
+        filter(
+            None,
+            [words.topic(around.pack, one.topic) if one.topic else None, where, words.CHANNELS.get(channel, channel)],
+        )
+    )
 
 
 async def read_join(around: Around, given: Mapping[str, str]) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import htpy as h
 
 import flows
 from bot import conversations, phones
-from bot.console import numbers
-from bot.console.around import Around, queue_title, topic
+from bot.console import numbers, words
+from bot.console.around import Around
 from bot.console.fields import (
     OTHER,
     Choice,
@@ -61,7 +61,7 @@ async def _categories(around: Around, filled: Filled) -> h.Element:
     names = [name for name in dict.fromkeys(near) if name in around.pack.intents]
     names.sort(key=lambda name: name == _person(around.pack))  # to want a person is no topic, unless it is all there is
     names = names[:NEAR]
-    offered = [Choice(str(name), topic(around.pack, str(name))) for name in names]
+    offered = [Choice(str(name), words.topic(around.pack, str(name))) for name in names]
     search = [
         h.input(
             type="search", name="category_other", list="all-categories", value=filled.value("category_other"),
@@ -69,7 +69,7 @@ async def _categories(around: Around, filled: Filled) -> h.Element:
             **beside(filled, "category_other", "category"),
         ),
         h.datalist(id="all-categories")[
-            [h.option(value=title) for title in sorted({topic(around.pack, name) for name in around.pack.intents})]
+            [h.option(value=title) for title in sorted({words.topic(around.pack, name) for name in around.pack.intents})]
         ],
     ]  # fmt: skip
     return choices(
@@ -95,7 +95,7 @@ def _category(pack: flows.Pack, given: Mapping[str, str]) -> str | None:
         if chosen == OTHER:
             raise FieldWrong("category", "Выберите тему из списка.")
         return None
-    found = next((name for name in pack.intents if topic(pack, name).casefold() == typed.casefold()), None)
+    found = next((name for name in pack.intents if words.topic(pack, name).casefold() == typed.casefold()), None)
     if found is None:
         raise FieldWrong("category", "Такой темы нет, выберите из подсказок.")
     return found
@@ -120,7 +120,7 @@ def hours(span: timedelta) -> str:
 
 async def case(around: Around, filled: Filled) -> list[h.Node]:
     kinds = [
-        Choice(name, one.title, f"{queue_title(around.pack, one.queue)}, {one.due_hours:g} ч")
+        Choice(name, one.title, f"{words.queue(around.pack, one.queue)}, {one.due_hours:g} ч")
         for name, one in around.pack.categories.items()
     ]
     usual = Choice("", "По правилам задачи")

@@ -12,7 +12,7 @@ from starlette.datastructures import FormData
 
 import flows
 from bot import staff
-from bot.console import shell
+from bot.console import shell, words
 from bot.console.seat import Seat
 from bot.console.sign_in import ROLES, STYLES
 from bot.models import Agent
@@ -94,7 +94,7 @@ def table(everyone: Sequence[Agent], busy: Mapping[int, int], pack: flows.Pack, 
 
 
 def _row(agent: Agent, in_hand: int, pack: flows.Pack, here: Seat) -> h.Element:
-    queues = ", ".join(_queue(pack, name) for name in agent.queues)
+    queues = ", ".join(words.queue(pack, name) for name in agent.queues)
     name = h.a(href=f"/desk/people/{agent.id}")[agent.title] if here.role == "admin" else agent.title
     return h.tr(class_="off" if agent.disabled_at is not None else None)[
         h.td[h.strong[name], h.div(".dim.small")[agent.name]],
@@ -134,10 +134,6 @@ def _shift(agent: Agent, here: Seat) -> h.Node:
             title="Закончить смену" if agent.on_shift else "Начать смену",
         )["На смене" if agent.on_shift else "Не на смене", h.span(".visually-hidden")[f", {agent.title}"]],
     ]
-
-
-def _queue(pack: flows.Pack, name: str) -> str:
-    return pack.queues[name].title if name in pack.queues else name
 
 
 # ------------------------------------------------------------------------------------------------------- an account
@@ -191,7 +187,7 @@ def _queues(entered: Entered, pack: flows.Pack) -> h.Element:
             [
                 h.label(".choice")[
                     h.input(type="checkbox", name="queues", value=name, checked=name in entered.queues),
-                    h.span[_queue(pack, name), h.small[pack.queues[name].takes] if name in pack.queues else None],
+                    h.span[words.queue(pack, name), h.small[pack.queues[name].takes] if name in pack.queues else None],
                 ]
                 for name in names
             ]

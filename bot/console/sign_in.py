@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 
 from bot import passwords, sign_ins, staff
 from bot.agents import get
-from bot.console import oidc, seat, shell
+from bot.console import oidc, seat, shell, words
 from bot.console.parts import Parts, parts_of
 from bot.console.seat import SIGN_IN, Seat
 from bot.errors import PasswordRefused, SignInHeldUp, SignInRefused
@@ -203,7 +203,7 @@ async def _profile(request: Request, here: Seat, wrong: str = "", *, status: int
     parts = parts_of(request)
     async with parts.sessions() as session:
         agent, entered = await get(session, here.name), await sign_ins.count(session, here.id, now=parts.clock.now())
-    queues = [parts.pack.queues[name].title if name in parts.pack.queues else name for name in here.queues]
+    queues = [words.queue(parts.pack, name) for name in here.queues]
     about = (
         ("Имя для входа", here.name), ("Роль", ROLES.get(here.role, here.role)), ("Очереди", ", ".join(queues) or "нет"),
         ("Навыки", ", ".join(here.skills) or "нет"), ("Обращений одновременно", str(agent.capacity)),
