@@ -141,7 +141,7 @@ async def _act(request: Request, agent_id: int, who: Seat, action: str) -> Respo
 
 def _went_back(n: int) -> str:
     return (
-        f"в очередь {words.plural(n, 'вернулось', 'вернулись', 'вернулись')} {requests(n)}."
+        f"в очередь {words.plural(n, 'вернулось', 'вернулись', 'вернулись')} {words.requests(n)}."
         if n
         else "в работе ничего не было."
     )
@@ -150,11 +150,6 @@ def _went_back(n: int) -> str:
 def lower(text: str) -> str:
     """A sentence that goes on after a colon."""
     return text[:1].lower() + text[1:]
-
-
-def requests(n: int) -> str:
-    """A number of requests."""
-    return f"{n} {words.plural(n, 'обращение', 'обращения', 'обращений')}"
 
 
 # ------------------------------------------------------------------------------------------------------------- parts
@@ -310,14 +305,14 @@ def _do(one: Member, who: Seat) -> h.Node:
         made.append(
             _button(
                 f"/desk/board/{one.id}/take-back", "Вернуть обращения", one.title, who,
-                f"Вернуть в очередь {requests(one.in_hand)}? {one.title} останется на смене.",
+                f"Вернуть в очередь {words.requests(one.in_hand)}? {one.title} останется на смене.",
             )
         )  # fmt: skip
     if one.on_shift:
         made.append(
             _button(
                 f"/desk/board/{one.id}/shift-off", "Закончить смену", one.title, who,
-                f"Закончить смену? {one.title}: {requests(one.in_hand)} в работе вернутся в очередь.",
+                f"Закончить смену? {one.title}: {words.requests(one.in_hand)} в работе вернутся в очередь.",
             )
         )  # fmt: skip
     return made

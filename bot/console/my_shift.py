@@ -75,4 +75,4 @@ def ended(back: int) -> str:
     if not back:
         return "Смена закончена."
     went = words.plural(back, "вернулось", "вернулись", "вернулись")
-    return f"Смена закончена. {back} {words.plural(back, 'обращение', 'обращения', 'обращений')} {went} в очередь."
+    return f"Смена закончена. {words.requests(back)} {went} в очередь."

@@ -8,7 +8,7 @@ import htpy as h
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.console.live import EVERYWHERE
+from bot.console.live import EVERYWHERE, View
 from bot.console.parts import Parts
 from bot.console.seat import Seat
 from bot.console.shell import form_token
@@ -59,7 +59,7 @@ def _told(seat: Seat, row: Planned, number: str) -> h.Element:
     ]  # fmt: skip
 
 
-class NewsView:
+class NewsView(View):
     """The edge of all pages of one person."""
 
     def __init__(self, parts: Parts, seat: Seat) -> None:
@@ -74,9 +74,6 @@ class NewsView:
         """The edge as it is now."""
         async with self._parts.sessions() as session:
             return [await fragment(session, self._seat)]
-
-    async def hear(self, said: Mapping[str, object]) -> None:
-        """Nothing is said there."""
 
 
 async def _make(parts: Parts, seat: Seat, query: Mapping[str, str]) -> NewsView:

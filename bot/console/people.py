@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from bot import agents, audit, desk, planned, staff
 from bot.console import people_view as view
 from bot.console import shell
-from bot.console.live import VIEWS
+from bot.console.live import VIEWS, View
 from bot.console.parts import Parts, parts_of
 from bot.console.seat import Leads, Seat, allowed
 from bot.console.sign_in import doer
@@ -25,7 +25,7 @@ PAGE = "/desk/people"
 Admin = Annotated[Seat, Depends(allowed("admin"))]
 
 
-class PeopleView:
+class PeopleView(View):
     """The list, as one person sees it: it changes with shifts and with what is taken and ended."""
 
     def __init__(self, parts: Parts, seat: Seat) -> None:
@@ -39,9 +39,6 @@ class PeopleView:
     async def fragments(self) -> Sequence[h.Element]:
         """The list."""
         return [await _list(self._parts, self._seat)]
-
-    async def hear(self, said: Mapping[str, Any]) -> None:
-        """Nothing is said by it."""
 
 
 async def _view(parts: Parts, seat: Seat, query: Mapping[str, str]) -> PeopleView | None:

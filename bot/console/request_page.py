@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import audit, desk, dossier, drafts, sight
 from bot.attention import agent_writes
 from bot.console import action_bar, card, filling, numbers, orders, reply_box, shell, transcript
-from bot.console.live import VIEWS, NotTheirs
+from bot.console.live import VIEWS, NotTheirs, View
 from bot.console.parts import Parts, parts_of
 from bot.console.seat import Seat, seat
 from bot.desk import news
@@ -156,7 +156,7 @@ async def _shown(session: AsyncSession, parts: Parts, number: str, seat: Seat) -
 
 
 # ------------------------------------------------------------------------------------------------------------ live
-class RequestView:
+class RequestView(View):
     """What changes by itself on the page: head, buttons, card, the pieces of the talk, and whether one may write."""
 
     def __init__(self, parts: Parts, number: str, person: Seat, since: int, ids: tuple[int, int]) -> None:

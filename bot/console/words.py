@@ -30,6 +30,11 @@ def plural(n: int, one: str, few: str, many: str) -> str:
     return one if last == 1 and two != 11 else few if 2 <= last <= 4 and not 12 <= two <= 14 else many
 
 
+def requests(n: int) -> str:
+    """A number of requests."""
+    return f"{n} {plural(n, 'обращение', 'обращения', 'обращений')}"
+
+
 def lasted(time: timedelta) -> str:
     """How long something took, as the pages themselves tell it: 40 с, 12 мин, 3 ч 5 мин, 2 дня."""
     seconds = max(0, round(time.total_seconds()))
