@@ -67,3 +67,11 @@ async def help_desk(world: World, address: str, folder: Path, **settings: Any) -
     api.mount(app, parts)
     async with serving(app, "127.0.0.1", 0) as served:
         yield HelpDesk(world, parts, served)
+
+
+def kind(answer: httpx.Response) -> tuple[int, str]:
+    """Status and kind of a problem."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    told = answer.json()
+    assert told["status"] == answer.status_code
+    return answer.status_code, told["type"].removeprefix("urn:firstline:problem:")

@@ -1,10 +1,11 @@
-"""A process's HTTP side, served for real on a free port."""
+"""A process's HTTP side, and an outside help desk that calls its API, served for real on a free port."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +16,8 @@ from bot import database, signs
 from bot.channels import Channel, HookAnswer, Incoming, Kind, Outgoing, Receive
 from bot.clock import SystemClock
 from bot.web import Parts, make_app, serving
+from tests.bot.web.api_calls import Client, HelpDesk, help_desk
+from tests.bot.world import World
 
 Served = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -83,3 +86,17 @@ def served(engine: AsyncEngine) -> Served:
             yield http
 
     return serve
+
+
+@pytest.fixture
+async def helpdesk(world: World, address: str, tmp_path: Path) -> AsyncIterator[HelpDesk]:
+    await world.agent("anna", title="Анна")
+    await world.agent("boris", title="Борис")
+    async with help_desk(world, address, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def anna(helpdesk: HelpDesk) -> AsyncIterator[Client]:
+    async with helpdesk.as_("anna") as client:
+        yield client
