@@ -26,7 +26,7 @@ class Pages:
     def as_(self, name: str) -> httpx.AsyncClient:
         """A client in which this person is signed in; it sends htmx's headers only when asked to."""
         headers = {"X-Test-Agent": name, "X-Form-Token": TOKEN}
-        return httpx.AsyncClient(base_url=self.address, headers=headers)
+        return httpx.AsyncClient(base_url=self.address, headers=headers, timeout=60)
 
 
 @pytest.fixture
