@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from axe_playwright_python.async_playwright import Axe
@@ -40,10 +40,16 @@ async def launched() -> AsyncIterator[Browser]:
             await browser.close()
 
 
-async def serious(page: Page) -> list[tuple[str, list[str]]]:
-    """What axe-core finds on a page that keeps people from using it: the rule, and the elements."""
+async def serious(page: Page, within: str | None = None, *, only: Sequence[str] = ()) -> list[tuple[str, list[str]]]:
+    """What axe-core finds on a page that keeps people from using it: the rule, and the elements.
+
+    within: a selector, for a part of the page; only: the rules to be looked for, all when there are none
+    """
     await page.emulate_media(reduced_motion="reduce")  # what is just fading in has no contrast yet
-    found = (await Axe().run(page)).response["violations"]
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(Axe().axe_script)
+    options = {"resultTypes": ["violations"], "preload": False, **({"runOnly": list(only)} if only else {})}
+    found = (await page.evaluate("([part, how]) => axe.run(part || document, how)", [within, options]))["violations"]
     return [
         (one["id"], [node["html"][:160] for node in one["nodes"]])
         for one in found

@@ -1,4 +1,4 @@
-"""The queue page in a real browser: keys, what appears by itself, filters without a reload, the bell, and axe-core."""
+"""The queue page in a real browser: keys, what appears by itself, filters without a reload, and the bell."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from tests.bot.shifts import change
 from tests.bot.world import World
-from tests.e2e.console.browsers import launched, serious
+from tests.e2e.console.browsers import launched
 from tests.e2e.console.seed import FRIDAY, TALKS, Talk, fill, next_line, shop_world
 from tests.e2e.console.served import served
 
@@ -189,24 +189,3 @@ async def test_search_is_at_hand_by_a_key_and_leaves_nothing_in_the_address(
     await page.wait_for_url("**/desk/requests/T-*")
     await page.go_back()
     await expect(page.locator("#found .request")).to_have_count(1)
-
-
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1440), ("dark", 390)])
-async def test_axe_finds_nothing_serious(world: World, browser: Browser, at: str, scheme: Any, width: int) -> None:
-    context = await _person(browser, at, "boris", color_scheme=scheme)
-    found = []
-    for address in (
-        "/desk/",
-        "/desk/?tab=live",
-        "/desk/?tab=mine",
-        "/desk/?tab=over",
-        "/desk/?tab=late",
-        "/desk/search",
-    ):
-        page = await _open(context, at + address)
-        await page.set_viewport_size({"width": width, "height": 844})
-        found += [(address, *one) for one in await serious(page)]
-        wide = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert wide <= 0, address  # nothing sticks out
-        await page.close()
-    assert found == []

@@ -14,11 +14,11 @@ from sqlalchemy import select
 from bot import desk
 from bot.models import Message, Request
 from tests.bot.world import World
-from tests.e2e.console.browsers import launched, serious
+from tests.e2e.console.browsers import launched
 from tests.e2e.console.seed import TALKS, fill, shop_world
 from tests.e2e.console.served import served
 
-WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+WIDE = {"width": 1440, "height": 900}
 
 
 @dataclass
@@ -219,47 +219,3 @@ async def test_what_is_written_stays_when_a_supervisor_steps_in(shop: Desk) -> N
     await expect(page.locator("#reply-state")).to_contain_text("Клиенту отвечает")
     await expect(page.locator("#reply-send")).to_be_disabled()
     await expect(page.locator("#reply-text")).to_have_value("Почти дописала")
-
-
-@pytest.mark.parametrize("look", [{"viewport": WIDE}, {"viewport": PHONE, "color_scheme": "dark"}])
-async def test_who_looks_on_writes_notes_and_a_note_stays_one_when_the_request_becomes_theirs(
-    shop: Desk, look: dict[str, object]
-) -> None:
-    page, own = await shop.page("boris", **look), await shop.page()
-    text, form = page.locator("#reply-text"), page.locator("#reply-form")
-    await expect(page.locator("#reply-state")).to_contain_text("Вы наблюдаете")
-    await expect(page.locator(".only")).to_have_text("Заметка коллегам. Клиент её не увидит")
-    for hidden in (".modes", ".holds", "#quick-open", ".attach"):
-        await expect(form.locator(hidden)).to_be_hidden()
-    assert await serious(page) == []
-    await text.press_sequentially("Спросите про /замену")
-    await expect(page.locator("#quick")).to_be_hidden()
-    await page.keyboard.press("Control+Enter")
-    await expect(text).to_have_value("")
-    await expect(own.locator("#lines .line.note").last).to_contain_text("Борис")
-    await expect(own.locator("#lines .line.note").last).to_contain_text("Спросите про /замену")
-    await text.fill("И про сро")
-    async with shop.world.sessions() as session:
-        request = await session.scalar(select(Request))
-    assert request is not None
-    now, where = shop.world.clock.now(), request.conversation_id
-    await shop.world.do(desk.transfer, shop.world.desk, "anna", where, "Возьми", now=now, to="boris")
-    await expect(form.locator(".modes")).to_be_visible()
-    await expect(page.get_by_role("radio", name="Заметка")).to_be_checked()
-    await page.locator("#reply-send").click()
-    await expect(text).to_have_value("")
-    assert (await shop.said())[-1] == "И про сро"
-    assert (
-        await shop.world.rows(select(Message.text).where(Message.sender == "agent", Message.text == "И про сро")) == []
-    )
-
-
-@pytest.mark.parametrize("look", [{"viewport": WIDE}, {"viewport": PHONE, "color_scheme": "dark"}])
-async def test_nothing_serious_stands_in_the_way_of_a_screen_reader(shop: Desk, look: dict[str, object]) -> None:
-    page = await shop.page(**look)
-    await expect(page.locator("#orders")).not_to_have_attribute("aria-busy", "true")
-    await page.get_by_role("button", name="Фразы").click()
-    await expect(page.locator("#quick-list li").first).to_be_visible()
-    assert await serious(page) == []
-    width = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert width == 0
