@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -12,13 +13,14 @@ import htpy as h
 from fastapi import APIRouter, Request, Response
 
 import flows
-from bot import agents, audit
+from bot import agents, audit, errors
 from bot.console import shell
 from bot.console.parts import parts_of
 from bot.console.seat import Leads
 from bot.console.sign_in import ROLES, STYLES
-from bot.console.words import RESOLUTIONS
+from bot.console.words import PRIORITIES, RESOLUTIONS
 from bot.models import Agent
+from bot.sentences import sentence
 
 router = APIRouter()
 PAGE = "/desk/audit"
@@ -38,11 +40,13 @@ ACTIONS = {
 KEYS = {
     "who": "кто", "role": "роль", "changed": "что", "by": "как", "queue": "очередь", "to": "кому", "browsers": "браузеров", "desk": "где",
     "api_key": "ключ", "priority": "приоритет", "resolution": "итог", "reason": "причина", "phrase": "фраза", "why": "почему", "back": "возвращено", "category": "тема",
+    "refused": "отказано", "until": "до", "due": "срок", "at": "на", "other": "с каким", "files": "файлов", "next": "первое в очереди",
 }  # fmt: skip
 VALUES = {
     "password": "пароль", "oidc": "через компанию", "telegram": "Telegram", "title": "имя", "queues": "очереди", "skills": "навыки",
-    "capacity": "нагрузка", "telegram_id": "Telegram ID", **RESOLUTIONS, **ROLES,
+    "capacity": "нагрузка", "telegram_id": "Telegram ID", **RESOLUTIONS, **ROLES, **PRIORITIES,
 }  # fmt: skip
+MOMENTS = ("until", "due", "at")
 HIDDEN = frozenset({"form", "line"})
 """Keys that only programs need."""
 
@@ -113,9 +117,11 @@ def _choice(name: str, title: str, chosen: str, options: Mapping[str, str]) -> h
 
 
 def _names(pack: flows.Pack, people: Sequence[Agent]) -> dict[str, str]:
-    """What queues and people are called on pages."""
+    """What topics, tasks, queues and people are called on pages."""
     queues = {name: queue.title for name, queue in pack.queues.items()}
-    return {**queues, **{agent.name: agent.title for agent in people}}
+    topics = {name: one.title for name, one in pack.intents.items() if one.title}
+    tasks = {name: one.title for name, one in pack.categories.items()}
+    return {**topics, **tasks, **queues, **{agent.name: agent.title for agent in people}}
 
 
 def _lines(entries: Sequence[audit.Entry], titles: Mapping[str, str], zone: ZoneInfo) -> h.Element:
@@ -137,7 +143,7 @@ def _line(entry: audit.Entry, titles: Mapping[str, str], zone: ZoneInfo) -> h.El
         h.td[_link(who, {"who": entry.agent}) if entry.agent else who],
         h.td[_action(entry.action)],
         h.td[h.a(href=f"/desk/requests/{entry.number}")[entry.number] if entry.number else None],
-        h.td(".dim")[_details(entry.data, titles)],
+        h.td(".dim")[_details(entry.data, titles, zone)],
         h.td(".dim.small")[entry.address],
     ]
 
@@ -150,10 +156,21 @@ def _action(name: str) -> str:
     return ACTIONS.get(name, name)
 
 
-def _details(data: Mapping[str, Any], titles: Mapping[str, str]) -> str:
-    return "; ".join(
-        f"{KEYS.get(key, key)}: {_value(value, titles)}" for key, value in data.items() if key not in HIDDEN
-    )
+def _details(data: Mapping[str, Any], titles: Mapping[str, str], zone: ZoneInfo) -> str:
+    told = ((KEYS.get(key, key), _told(key, value, titles, zone)) for key, value in data.items() if key not in HIDDEN)
+    return "; ".join(f"{name}: {value}" for name, value in told)
+
+
+def _told(key: str, value: Any, titles: Mapping[str, str], zone: ZoneInfo) -> str:
+    """A value as people read it: why something was refused in a sentence, a moment by the shop's clock."""
+    if key == "refused":
+        kind = getattr(errors, str(value), None)
+        said = sentence(kind) if isinstance(kind, type) else str(value)
+        return f"{said[0].lower()}{said[1:]}".rstrip(".")
+    if key in MOMENTS:
+        with contextlib.suppress(ValueError):
+            return datetime.fromisoformat(str(value)).astimezone(zone).strftime("%d.%m.%Y %H:%M")
+    return _value(value, titles)
 
 
 def _value(value: Any, titles: Mapping[str, str]) -> str:

@@ -82,6 +82,7 @@ def tabs_of(who: Seat) -> tuple[Tab, ...]:
     """The lists that somebody has."""
     hidden = {Tab.LIVE} if not who.scope.everything else set()
     hidden |= {Tab.LATE} if not who.leads else set()
+    hidden |= {Tab.MINE} if who.role == "trainer" else set()
     return tuple(tab for tab in Tab if tab not in hidden)
 
 
@@ -94,9 +95,9 @@ def scope_of(who: Seat, *, own: bool = False) -> Scope:
 class QueueView(View):
     """The list of a tab, the counts, and what is pressing: the same for all who have the same queues and filters."""
 
-    def __init__(self, parts: Parts, scope: Scope, skills: frozenset[str], asked: Asked) -> None:
-        self.parts, self.scope, self.skills, self.asked = parts, scope, skills, asked
-        self.key: Hashable = ("queue", scope, skills, asked)
+    def __init__(self, parts: Parts, scope: Scope, skills: frozenset[str], asked: Asked, *, takes: bool) -> None:
+        self.parts, self.scope, self.skills, self.asked, self.takes = parts, scope, skills, asked, takes
+        self.key: Hashable = ("queue", scope, skills, asked, takes)
 
     def concerns(self, change: Change) -> bool:
         """Requests come and go; who is on shift matters for skills."""
@@ -116,7 +117,7 @@ class QueueView(View):
             found = await self.rows(session)
             needed = await agents.skills_on_shift(session) - self.skills
         late = self.asked.tab is Tab.LATE
-        drawn = [request_row(pack, row, lacking=frozenset(needed), late=late) for row in found.rows]
+        drawn = [request_row(pack, row, lacking=frozenset(needed), late=late, takes=self.takes) for row in found.rows]
         return [*made, order_of("rows", found.rows), *drawn, under(self.asked, found, self.scope)]
 
     async def rows(self, session: Any) -> Page:
@@ -166,7 +167,8 @@ async def _queue_view(parts: Parts, who: Seat, query: Mapping[str, str]) -> Queu
     skills = frozenset() if asked.tab is Tab.MINE else frozenset(who.skills)
     if asked.tab is Tab.MINE:
         asked = Asked(tab=Tab.MINE)  # only its counts: the same for all
-    return QueueView(parts, scope_of(who, own=asked.tab is Tab.OVER), skills, asked)
+    own = asked.tab is Tab.OVER
+    return QueueView(parts, scope_of(who, own=own), skills, asked, takes=who.role != "trainer")
 
 
 async def _mine_view(parts: Parts, who: Seat, query: Mapping[str, str]) -> MineView:
@@ -225,7 +227,9 @@ async def _content(parts: Parts, who: Seat, asked: Asked) -> h.Element:
         h.div(hidden=True)[
             h.button(data_key="j", data_key_title="Ниже по списку", data_row_step="1", type="button", tabindex="-1"),
             h.button(data_key="k", data_key_title="Выше по списку", data_row_step="-1", type="button", tabindex="-1"),
-            h.button(data_key="t", data_key_title="Взять выбранное", data_row_take=True, type="button", tabindex="-1"),
+            h.button(data_key="t", data_key_title="Взять выбранное", data_row_take=True, type="button", tabindex="-1")
+            if who.role != "trainer"
+            else None,
         ],
     ]
 

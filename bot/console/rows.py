@@ -45,9 +45,10 @@ def request_row(
     found: Sequence[str] = (),
     late: bool = False,
     own: bool = False,
+    takes: bool = True,
 ) -> h.Element:
     """One request. `lacking`: skills that others have and the reader has not; `found`: words to be marked; `late`: tell how
-    long after its time it was answered; `own`: the reader's, so it need not be said whose."""
+    long after its time it was answered; `own`: the reader's, so it need not be said whose; `takes`: the reader takes requests."""
     wanted = sorted(lacking & skills_wanted(pack, row.topic, row.marks)) if lacking else []
     kind = f"request {row.priority}{' unread' if row.unanswered else ''}"
     when, what = _lateness(row, row.target_at) if late and row.target_at else _when(pack, row)
@@ -63,7 +64,7 @@ def request_row(
             words.channel(row.channel),
         ],
         h.div(".where")[h.span(".queue")[words.queue(pack, row.queue)], h.span(".number")[row.number]],
-        h.div(".do")[None if own else _do(row, take=not wanted)],
+        h.div(".do")[None if own else _do(row, take=takes and not wanted)],
     ]
 
 

@@ -130,7 +130,8 @@ async def _refused(request: Request, error: Exception) -> Response:
         return await http_exception_handler(request, error)
     own = isinstance(error, HTTPException) and error.detail and not error.detail.isascii()
     sentence = str(error.detail) if own else SENTENCES.get(error.status_code, "Не получилось. Попробуйте ещё раз.")
-    return shell.refused(request, _seat(request), sentence, status=error.status_code)
+    here = _seat(request) or (await _sits(request) if error.status_code == 404 else None)
+    return shell.refused(request, here, sentence, status=error.status_code)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -139,6 +140,12 @@ async def _invalid(request: Request, error: Exception) -> Response:
             return await request_validation_exception_handler(request, error)
         raise error
     return shell.refused(request, _seat(request), SENTENCES[422], status=422)
+
+
+async def _sits(request: Request) -> Seat | None:
+    """Who asks for a page that is not there: they go on from it by its head."""
+    found = await whose(request)
+    return None if found is None or found.newcomer else found
 
 
 def _seat(request: Request) -> Seat | None:

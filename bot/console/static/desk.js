@@ -38,7 +38,7 @@
     document.dispatchEvent(new CustomEvent("desk:changed", {detail: list}));
   }
 
-  let socket = null, pause = 500, ended = false, lived = false;
+  let socket = null, pause = 500, ended = false, again = 0, lived = false;
   // Go on with other views on the same page (another filter was chosen).
   function follow(path) {
     if (path === document.body.dataset.live) return;
@@ -47,7 +47,8 @@
   }
   function connect() {
     const path = document.body.dataset.live;
-    if (!path || ended) return;
+    if (!path || ended || socket) return;
+    clearTimeout(again);
     const rights = (path.includes("?") ? "&" : "?") + "rights=" + document.body.dataset.rights;
     socket = new WebSocket(location.origin.replace(/^http/, "ws") + path + rights);
     socket.onopen = () => { pause = 500; $("#offline").hidden = true; document.dispatchEvent(new CustomEvent("desk:live")); };
@@ -58,10 +59,13 @@
       // What is shown is not theirs any more, or they have other rights: the page as it is for them now.
       if (event.code === 4404 || event.code === 4409) { ended = true; if (lived || event.code === 4409) location.reload(); return; }
       $("#offline").hidden = false;
-      setTimeout(connect, pause * (0.7 + 0.6 * Math.random()));
+      again = setTimeout(connect, pause * (0.7 + 0.6 * Math.random()));
       pause = Math.min(pause * 2, 10000);
     };
   }
+  // Who comes back to the page, or to the net, is not kept waiting for the next attempt.
+  addEventListener("online", connect);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) connect(); });
   // What a page tells the server by the way (an agent types).
   function say(what) { if (socket && socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(what)); }
 

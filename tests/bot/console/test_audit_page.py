@@ -104,6 +104,16 @@ async def test_what_was_refused_to_an_outside_system_is_named(door: Door) -> Non
     assert "ключ: helpdesk" in _rows(sveta)[0]
 
 
+async def test_what_was_done_is_told_in_words(door: Door) -> None:
+    until = "2026-11-21 18:00:00+03:00"
+    async with door.world.sessions.begin() as session:
+        await audit.note(session, at=START, agent="anna", action="call_back", data={"refused": "TimeOver"})
+        await audit.note(session, at=START, agent="anna", action="wait", data={"until": until})
+    sveta = await door.inside("sveta", "/desk/audit?who=anna")
+    assert "до: 21.11.2026" in _rows(sveta)[0]
+    assert "отказано: это время уже прошло, выберите более позднее" in _rows(sveta)[1]
+
+
 async def test_signs_that_no_text_has_are_said_to_be_wrong(door: Door) -> None:
     sveta = await door.inside("sveta")
     assert (await sveta.get("/desk/audit?number=%00")).status_code == 422

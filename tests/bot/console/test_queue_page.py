@@ -159,7 +159,11 @@ class TestQueuePage:
 
     async def test_a_trainer_takes_nothing(self, pages: Pages) -> None:
         await pages.world.agent("tanya", role="trainer")
-        assert "/desk/next" not in await _page(pages, "tanya")
+        await pages.world.say("c1", "мастера")
+        shown = await _page(pages, "tanya")
+        assert "/desk/requests/T-1001" in shown
+        for theirs_not in ("/desk/next", "T-1001/take", "tab=mine"):
+            assert theirs_not not in shown
 
     async def test_telephone_numbers_are_masked(self, pages: Pages) -> None:
         await pages.world.agent("anna")

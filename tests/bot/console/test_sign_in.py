@@ -310,6 +310,8 @@ class TestWhatEachAnswerSays:
         answer = await (await door.inside()).get("/desk/nowhere")
         assert answer.status_code == 404
         assert "Такой страницы нет" in answer.text
+        assert 'aria-label="Разделы"' in answer.text  # one goes on from there
+        assert 'aria-label="Разделы"' not in (await door.browser().get("/desk/nowhere")).text
 
     async def test_who_is_not_signed_in_cannot_send_files(self, door: Door) -> None:
         files = {"file": ("a.bin", b"x" * 200_000)}
