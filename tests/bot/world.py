@@ -92,6 +92,8 @@ class ScriptedChannel(Channel):
         self.sent: list[Outgoing] = []
         self.attempts: list[int] = []
         self.outcomes: list[Exception] = []
+        self.typed: list[str] = []
+        # chats that were shown that an answer is being written
 
     async def run(self, receive: Receive) -> None:
         raise NotImplementedError
@@ -102,6 +104,9 @@ class ScriptedChannel(Channel):
             raise self.outcomes.pop(0)
         self.sent.append(message)
         return f"m{message.id}"
+
+    async def typing(self, chat: str) -> None:
+        self.typed.append(chat)
 
 
 @dataclass

@@ -10,6 +10,7 @@ from fastapi import FastAPI, HTTPException, Request
 from starlette.requests import HTTPConnection
 
 from bot import agents, console
+from bot.attention import Attention
 from bot.clock import Clock
 from bot.console import seat as seats
 from bot.console.seat import Seat
@@ -28,6 +29,7 @@ def parts_of(world: World, settings: Settings, live: Live, *, clock: Clock | Non
     return console.Parts(
         sessions=world.sessions, desk=world.desk, live=live, clock=clock or world.clock, crm=world.crm,
         files=open_store(settings), settings=settings, channels=dict(world.channels),
+        attention=Attention(channels=dict(world.channels)),
     )  # fmt: skip
 
 

@@ -12,8 +12,9 @@ from playwright.async_api import Browser, Page, Route, expect
 from sqlalchemy import select
 
 from bot import desk
+from bot.channels import Kind
 from bot.models import Message, Request
-from tests.bot.world import World
+from tests.bot.world import World, until
 from tests.e2e.console.browsers import launched
 from tests.e2e.console.seed import TALKS, fill, shop_world
 from tests.e2e.console.served import served
@@ -31,11 +32,13 @@ class Desk:
     number: str
     chat: str = "500001"
 
-    async def page(self, name: str = "anna", **more: object) -> Page:
-        """The request's page, opened by an agent."""
+    async def page(self, name: str = "anna", *, now: bool = False, **more: object) -> Page:
+        """The request's page, opened by an agent. now: the page's clock is the shop's, and can be put forward."""
         context = await self.browser.new_context(**{"viewport": WIDE, "locale": "ru-RU", **more})  # type: ignore[arg-type]
         await context.add_cookies([{"name": "sits", "value": name, "url": self.address}])
         page = await context.new_page()
+        if now:
+            await page.clock.install(time=self.world.clock.now())
         await page.goto(f"{self.address}/desk/requests/{self.number}")
         await expect(page.locator("#lines .line").first).to_be_visible()
         return page
@@ -133,6 +136,38 @@ async def test_a_phrase_of_patience_goes_by_one_click(shop: Desk) -> None:
     await expect(page.locator("#reply-clock")).to_contain_text("попросили подождать")
     await expect(page.locator("#reply-text")).to_have_value("ещё пишу")
     assert (await shop.said())[-1] in ("Секунду, смотрю заказ.", "Уже смотрю заказ, одну минуту.")
+
+
+@pytest.mark.rule("L2-11")
+async def test_who_was_asked_for_patience_is_not_forgotten(shop: Desk) -> None:
+    page = await shop.page(now=True)
+    await page.get_by_role("button", name="Смотрю заказ").click()
+    clock, toasts = page.locator("#reply-clock"), page.locator("#toasts")
+    await expect(clock).to_contain_text("попросили подождать")
+    await page.clock.fast_forward("01:50")
+    await expect(clock).to_contain_text("1 мин")
+    await expect(toasts).not_to_contain_text("Клиент ждёт")
+    await page.clock.fast_forward("00:15")
+    await expect(toasts).to_contain_text("Клиент ждёт уже две минуты")
+    await page.locator("#reply-text").fill("Нашла: посылка в Казани")
+    await page.keyboard.press("Control+Enter")
+    await expect(clock).to_have_text("")
+
+
+async def test_both_sides_see_that_the_other_writes(shop: Desk) -> None:
+    page = await shop.page(now=True)
+    text, typing = page.locator("#reply-text"), page.locator("#typing")
+    told = shop.world.channels["telegram"].typed
+    await shop.world.receive(shop.world.incoming(shop.chat, kind=Kind.TYPING))
+    await expect(typing).to_have_text("Елена Викторовна печатает…")
+    await page.clock.fast_forward("00:08")
+    await expect(typing).to_have_text("")
+    await page.locator("label", has_text="Заметка").first.click()
+    await text.press_sequentially("сама")
+    await page.locator("label", has_text="Ответ клиенту").first.click()
+    assert told == []  # of notes the customer learns nothing
+    await text.press_sequentially(" перенесу")
+    await until(lambda: told == [shop.chat])
 
 
 async def test_new_lines_follow_the_reader_only_at_the_end(shop: Desk) -> None:

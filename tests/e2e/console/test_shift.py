@@ -182,6 +182,8 @@ async def test_a_whole_shift(desk: tuple[str, dict[str, str]], telegram: Telegra
     await until(lambda: any("5" in _titles(one.markup) for one in telegram.sent), "the question for a mark")
     telegram.presses(next(one for one in reversed(telegram.sent) if "5" in _titles(one.markup)), "5")
     await expect(boris.page.locator("main")).to_contain_text("5 из 5")
+    telegram.writes(CUSTOMER, "Спасибо Борису, всё объяснил")
+    await expect(boris.page.locator("#card")).to_contain_text("5 из 5: «Спасибо Борису, всё объяснил»")
     assert anna.errors == boris.errors == []
 
 
