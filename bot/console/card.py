@@ -120,7 +120,7 @@ def _promised(request: Request, summary: Mapping[str, Any]) -> h.Node:
 def _call(request: Request, now: datetime, pack: flows.Pack) -> h.Node:
     if not request.call_phone:
         return None
-    when = times.day_and_time(request.due, times.zone(pack), now) if request.due else None
+    when = times.day_and_time(request.due, pack.zone, now) if request.due else None
     return h.p[f"•••{request.call_phone[-4:]}", f", {when}" if when else None]
 
 
@@ -141,7 +141,7 @@ def _mark(request: Request) -> h.Node:
 def customer(dossier: Dossier, pack: flows.Pack, now: datetime) -> h.Element:
     """Who it is, how that is known, and how they are reached."""
     request, conversation = dossier.request, dossier.conversation
-    known, tz = request.summary.get("customer") or {}, times.zone(pack)
+    known, tz = request.summary.get("customer") or {}, pack.zone
     by = known.get("identified_by")
     if by:
         at = times.day_and_time(request.opened_at, tz, now)
@@ -178,7 +178,7 @@ def earlier(requests: Sequence[Request], seen: Sequence[Request], pack: flows.Pa
     """Earlier requests of the customer; those that the reader may see lead there."""
     if not requests:
         return None
-    tz = times.zone(pack)
+    tz = pack.zone
     return h.section("#earlier.card", aria_labelledby="earlier-title")[
         h.h2("#earlier-title")["Прежние обращения"],
         h.ul(".plain-list")[

@@ -195,10 +195,10 @@ def _day(value: Any, pack: flows.Pack, now: datetime) -> str | None:
     try:
         if len(str(value)) == 10:
             at = date.fromisoformat(str(value))
-            moment = datetime(at.year, at.month, at.day, 12, tzinfo=times.zone(pack))
+            moment = datetime(at.year, at.month, at.day, 12, tzinfo=pack.zone)
         else:
             moment = datetime.fromisoformat(str(value))
     except ValueError:
         return str(value)
-    told = times.day(moment, times.zone(pack), now)
+    told = times.day(moment, pack.zone, now)
     return told[:1].lower() + told[1:]

@@ -5,16 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import flows
-
 _MONTHS = (
     "января", "февраля", "марта", "апреля", "мая", "июня", "июля", "августа", "сентября", "октября", "ноября", "декабря",
 )  # fmt: skip
-
-
-def zone(pack: flows.Pack) -> ZoneInfo:
-    """The shop's clock."""
-    return pack.zone
 
 
 def day(moment: datetime, tz: ZoneInfo, now: datetime) -> str:

@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 import htpy as h
 
@@ -62,11 +61,6 @@ class Looks:
     phones: bool = True
     # telephone numbers are shown in full
 
-    @property
-    def tz(self) -> ZoneInfo:
-        """The shop's clock."""
-        return times.zone(self.pack)
-
 
 def pieces(stream: Stream, looks: Looks) -> list[h.Element]:
     """The pieces of a talk, each with an id of its own; those at the end are empty still."""
@@ -87,13 +81,13 @@ def _drawn(items: Sequence[Line | Event], looks: Looks) -> Iterator[h.Element]:
         drawn = _line(one, looks, who) if isinstance(one, Line) else _event(one.event, looks)
         if drawn is None:
             continue
-        today = one.at.astimezone(looks.tz).date()
+        today = one.at.astimezone(looks.pack.zone).date()
         if today != day:
             day, who = today, None
             if isinstance(one, Line):
                 drawn = _line(one, looks, None)
             yield h.p(".day", id=f"day-{one.message.id if isinstance(one, Line) else one.event.id}")[
-                h.span[times.day(one.at, looks.tz, looks.now)]
+                h.span[times.day(one.at, looks.pack.zone, looks.now)]
             ]
         who = (one.message.sender, one.message.agent) if isinstance(one, Line) else None
         yield drawn
@@ -174,8 +168,8 @@ def _marks(said: Message, looks: Looks) -> list[h.Node]:
     if said.edited:
         marks.append(h.span["изменено"])
     marks.append(
-        h.time(datetime=said.at.isoformat(), title=times.day_and_time(said.at, looks.tz, looks.now))[
-            times.clock(said.at, looks.tz)
+        h.time(datetime=said.at.isoformat(), title=times.day_and_time(said.at, looks.pack.zone, looks.now))[
+            times.clock(said.at, looks.pack.zone)
         ]
     )
     match said.delivery:
@@ -265,8 +259,8 @@ def _event(event: RequestEvent, looks: Looks) -> h.Element | None:
     return h.p(f"#event-{event.id}.event")[
         h.span[told],
         " ",
-        h.time(datetime=event.at.isoformat(), title=times.day_and_time(event.at, looks.tz, looks.now))[
-            times.clock(event.at, looks.tz)
+        h.time(datetime=event.at.isoformat(), title=times.day_and_time(event.at, looks.pack.zone, looks.now))[
+            times.clock(event.at, looks.pack.zone)
         ],
     ]
 
@@ -327,6 +321,6 @@ def _queue(pack: flows.Pack, name: object) -> str:
 
 def _moment(value: object, looks: Looks) -> str | None:
     try:
-        return times.day_and_time(datetime.fromisoformat(str(value)), looks.tz, looks.now) if value else None
+        return times.day_and_time(datetime.fromisoformat(str(value)), looks.pack.zone, looks.now) if value else None
     except ValueError:
         return None

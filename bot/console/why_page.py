@@ -91,7 +91,7 @@ class _Told:
 
     def __init__(self, parts: Parts, line: Line, told: Why | None) -> None:
         self.pack, self.now, self.line, self.told = parts.pack, parts.clock.now(), line, told
-        self.zone = times.zone(parts.pack)
+        self.zone = parts.pack.zone
 
     def all(self) -> Iterator[h.Node]:
         """Everything, from the talk to the smallest check."""
