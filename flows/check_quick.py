@@ -42,6 +42,10 @@ def quick_phrases_are_found(pack: Pack) -> Iterator[Problem]:
         first = titles.setdefault(one.title.lower(), name)
         if first != name:
             yield problem(pack, place, f"has the title of {first!r}: {one.title!r}")
+        if bool(one.when) != bool(one.needs):
+            yield problem(
+                pack, place, "has only one of `when` and `needs`: agents read what is lacking when it does not hold"
+            )
         if one.hold and any(placeholders(OPTIONAL.sub("", text)) for text in one.text):
             yield problem(pack, place, "asks for patience at once, so it may need no value outside of [[…]]")
 

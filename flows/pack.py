@@ -258,6 +258,10 @@ class Quick(Part):
     # further words by which it is found
     hold: bool = False
     # asks the customer for patience, and is sent by one click (L2-11)
+    when: When = Field(default_factory=dict)
+    # what must hold for it to be true …
+    needs: str | None = None
+    # … and what agents read is lacking when it does not
 
 
 class Titles(Part):

@@ -44,6 +44,7 @@ def every_when(pack: Pack) -> Iterator[tuple[str, When]]:
     yield from ((f"flow:{name}", flow.hears) for name, flow in pack.flows.items() if flow.hears)
     for name, table in pack.tables.items():
         yield from ((f"table:{name}.{number}", row.when) for number, row in enumerate(table.rows, start=1))
+    yield from ((f"quick:{name}", one.when) for name, one in pack.quick.items() if one.when)
     for name, fact in pack.facts.items():
         if fact.when:
             yield f"fact:{name}", fact.when

@@ -11,6 +11,7 @@ from typing import Any
 
 from flows.decision import Lookup, Topic, Turn
 from flows.facts import Needed, View
+from flows.match import matches
 from flows.pack import Pack
 from flows.phrases import OPTIONAL, fill, placeholders
 
@@ -40,7 +41,7 @@ class Fillings:
 
 
 def fill_quick(pack: Pack, turn: Turn, *, topic: str | None = None, order: Mapping[str, Any] | None = None) -> Fillings:
-    """Fill a pack's quick phrases: those of the topic first, each in the order of the file.
+    """Fill a pack's quick phrases: those of the topic first, what can be said before what cannot, else as in the file.
 
     topic: the intent that the request is about; order: what is known of the order when the shop's systems tell nothing
     """
@@ -56,8 +57,9 @@ def fill_quick(pack: Pack, turn: Turn, *, topic: str | None = None, order: Mappi
     filled: list[Filled] = []
     for name, one in pack.quick.items():
         try:
-            texts = tuple(filter(None, (fill(text, view) for text in one.text)))
-            missing = () if texts else _missing(pack, view, one.text[0])
+            true = matches(one.when, view.quiet)
+            texts = tuple(filter(None, (fill(text, view) for text in one.text))) if true else ()
+            missing = () if texts else _missing(pack, view, one.text[0]) if true else (one.needs or one.title,)
         except Needed as asked:
             needed[asked.lookup] = None
             continue
@@ -67,7 +69,7 @@ def fill_quick(pack: Pack, turn: Turn, *, topic: str | None = None, order: Mappi
         )
     if needed:
         return Fillings(lookups=tuple(needed))
-    return Fillings(phrases=tuple(sorted(filled, key=lambda one: not one.fits)))
+    return Fillings(phrases=tuple(sorted(filled, key=lambda one: (not one.fits, not one.texts))))
 
 
 def _missing(pack: Pack, view: View, text: str) -> tuple[str, ...]:
