@@ -20,7 +20,7 @@ from bot.console.seat import Leads, Seat
 from bot.console.shell import ago, form_token, fragments, go, is_htmx, page, toast
 from bot.crew import Held, Member
 from bot.live import Change
-from bot.models import Agent
+from bot.models import Agent, State
 from bot.queues import Standing
 from bot.targets import Kept, Missed
 
@@ -341,6 +341,12 @@ def _late(pack: flows.Pack, board: Board) -> h.Element:
     ]
 
 
+def _whose(one: Missed) -> str:
+    if one.agent is None:
+        return "ещё ни у кого"
+    return f"ни у кого, до этого {one.agent}" if one.state == State.QUEUED else one.agent
+
+
 def _target(pack: flows.Pack, one: Missed, now: datetime) -> h.Element:
     over = one.over(now)
     if one.waits:
@@ -353,7 +359,7 @@ def _target(pack: flows.Pack, one: Missed, now: datetime) -> h.Element:
             h.span(".dim.small")[f" {words.topic(pack, one.topic)}"],
         ],
         _cell("Очередь", words.queue(pack, one.queue)),
-        _cell("У кого", one.agent or "ещё ни у кого"),
+        _cell("У кого", _whose(one)),
         _cell("Срок", f"{one.target_at.astimezone(pack.zone):%H:%M}"),
         _cell("Сколько", told),
     ]  # fmt: skip

@@ -119,6 +119,13 @@ class TestSeeing:
         assert "ответ позже на 2 мин" in row(await board(shift), f"target-{(await world.request('T-1002')).id}")
         assert "0 %" in row(await board(shift), "queue-desk")
 
+    async def test_what_was_given_back_is_nobodys(self, shift: Pages) -> None:
+        world = shift.world
+        await act(world, desk.decline, "anna", "Не моя тема")
+        await world.pass_time(minutes=8)
+        told = row(await board(shift), f"target-{(await world.request('T-1002')).id}")
+        assert "ни у кого, до этого Анна" in told
+
     async def test_nothing_of_the_customers_words_stands_there(self, shift: Pages) -> None:
         assert "мастера</" not in (await board(shift)).replace("Мастера", "")
 
