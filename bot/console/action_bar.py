@@ -64,7 +64,7 @@ def can(dossier: Dossier, person: Agent, now: datetime) -> Can:
 def _can(dossier: Dossier, person: Agent, now: datetime) -> Can:
     request = dossier.request
     mine = request.agent_id == person.id
-    if person.role == "trainer":
+    if not person.works:
         return Can(mine=False, why_not="Тренер видит переписку, но не отвечает.")
     live = request.state in LIVE
     if mine:

@@ -39,7 +39,7 @@ class MyShift(View):
 
 
 async def _my_shift(parts: Parts, who: Seat, query: Mapping[str, str]) -> MyShift | None:
-    return MyShift(parts, who) if who.role != "trainer" else None
+    return MyShift(parts, who) if who.works else None
 
 
 EVERYWHERE.append(_my_shift)
@@ -50,7 +50,7 @@ async def shift(
     request: Request, who: Annotated[Seat, Depends(seat)], on: Annotated[str, Form(max_length=1)] = ""
 ) -> Response:
     """Begin to work (`on` is 1), or stop: what one works on goes back to its queues."""
-    if who.role == "trainer":
+    if not who.works:
         raise HTTPException(403, NOT_YOURS)
     parts, begins = parts_of(request), on == "1"
     now = parts.clock.now()

@@ -123,7 +123,7 @@ def _entrance(agent: Agent) -> h.Element:
 
 
 def _shift(agent: Agent, here: Seat) -> h.Node:
-    if agent.role == "trainer" or agent.disabled_at is not None:
+    if not agent.works or agent.disabled_at is not None:
         return None
     action = f"/desk/people/{agent.id}/shift"
     return h.form(method="post", action=action, hx_post=action, hx_swap="none")[

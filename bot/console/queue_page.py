@@ -82,7 +82,7 @@ def tabs_of(who: Seat) -> tuple[Tab, ...]:
     """The lists that somebody has."""
     hidden = {Tab.LIVE} if not who.scope.everything else set()
     hidden |= {Tab.LATE} if not who.leads else set()
-    hidden |= {Tab.MINE} if who.role == "trainer" else set()
+    hidden |= {Tab.MINE} if not who.works else set()
     return tuple(tab for tab in Tab if tab not in hidden)
 
 
@@ -168,7 +168,7 @@ async def _queue_view(parts: Parts, who: Seat, query: Mapping[str, str]) -> Queu
     if asked.tab is Tab.MINE:
         asked = Asked(tab=Tab.MINE)  # only its counts: the same for all
     own = asked.tab is Tab.OVER
-    return QueueView(parts, scope_of(who, own=own), skills, asked, takes=who.role != "trainer")
+    return QueueView(parts, scope_of(who, own=own), skills, asked, takes=who.works)
 
 
 async def _mine_view(parts: Parts, who: Seat, query: Mapping[str, str]) -> MineView:
@@ -214,7 +214,7 @@ async def _content(parts: Parts, who: Seat, asked: Asked) -> h.Element:
                         "Взять следующее", h.kbd(aria_hidden="true")["N"]
                     ],
                 ]
-                if who.role != "trainer"
+                if who.works
                 else None,
             ],
         ],
@@ -228,7 +228,7 @@ async def _content(parts: Parts, who: Seat, asked: Asked) -> h.Element:
             h.button(data_key="j", data_key_title="Ниже по списку", data_row_step="1", type="button", tabindex="-1"),
             h.button(data_key="k", data_key_title="Выше по списку", data_row_step="-1", type="button", tabindex="-1"),
             h.button(data_key="t", data_key_title="Взять выбранное", data_row_take=True, type="button", tabindex="-1")
-            if who.role != "trainer"
+            if who.works
             else None,
         ],
     ]
@@ -301,7 +301,7 @@ def reserved(rows: Sequence[Row]) -> h.Element:
 
 def shift_note(person: Agent) -> h.Element:
     """Why nothing can be taken now."""
-    if person.on_shift or person.role == "trainer":
+    if person.on_shift or not person.works:
         return h.div("#shift-note", hidden=True)
     return h.div("#shift-note", class_="strip warn")[
         h.b["Вы не на смене"], "Чтобы брать обращения, начните смену: кнопка вверху."

@@ -24,7 +24,7 @@ from starlette.requests import HTTPConnection
 
 from bot import sight, sign_ins
 from bot.console.parts import parts_of
-from bot.models import LEADERS, Agent, SignIn
+from bot.models import LEADERS, WORKING, Agent, SignIn
 from bot.settings import Settings
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -62,6 +62,11 @@ class Seat:
     def leads(self) -> bool:
         """Whether they lead others: decide about all queues and everybody's work."""
         return self.role in LEADERS
+
+    @property
+    def works(self) -> bool:
+        """Whether they take requests; a trainer only reads."""
+        return self.role in WORKING
 
     @property
     def rights(self) -> str:

@@ -128,7 +128,7 @@ def header(seat: Seat, at: str, find: str = "") -> h.Element:
                 data_key="/", data_key_title="Поиск", autocomplete="off", maxlength="200",
             )
         ],
-        shift_button(seat) if seat.role != "trainer" else None,
+        shift_button(seat) if seat.works else None,
         h.details(".me")[
             h.summary(aria_label=f"{seat.title}: меню")[h.span(".avatar", aria_hidden="true")[initials(seat.title)]],
             h.div[

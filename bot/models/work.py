@@ -181,6 +181,8 @@ class RequestEvent(Base):
 
 LEADERS = ("supervisor", "admin")
 """Roles that lead others: they see everybody's work, decide about all queues, and may step in."""
+WORKING = ("agent", *LEADERS)
+"""Roles that take requests."""
 
 
 class Agent(Base):
@@ -217,3 +219,8 @@ class Agent(Base):
     def leads(self) -> bool:
         """Whether they lead others."""
         return self.role in LEADERS
+
+    @property
+    def works(self) -> bool:
+        """Whether they take requests; a trainer only reads."""
+        return self.role in WORKING

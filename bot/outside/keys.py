@@ -18,11 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import agents, sight
 from bot.errors import KeyExists, KeyRefused, KeyUnknown, RoleRefused
-from bot.models import Agent, ApiKey
+from bot.models import WORKING, Agent, ApiKey
 
 PREFIX = "flk_"
-WORKING = ("agent", "supervisor", "admin")
-"""Roles that work on requests; a trainer reads them."""
 NOTED_EVERY = timedelta(minutes=1)
 """How exactly it is known when a key was used last."""
 
@@ -88,7 +86,7 @@ async def caller_of(session: AsyncSession, key: str | None, *, now: datetime) ->
         await session.execute(update(ApiKey).where(ApiKey.name == known.name).values(used_at=now))
     return Caller(
         key=known.name, agent_id=agent.id, agent=agent.name, role=agent.role, queues=tuple(agent.queues),
-        phones=known.phones and agent.role in WORKING,  # trainers read all transcripts, and no number in full
+        phones=known.phones and agent.works,  # trainers read all transcripts, and no number in full
     )  # fmt: skip
 
 
